@@ -1,0 +1,27 @@
+"""HQNet, one query per human for all human tasks, as an mmdet detector.
+
+Importing the package is as light as importing mmdet:
+
+* it checks the versions of torch, mmengine, mmcv and mmdet;
+* it lets ``torch.load`` read the checkpoints that MMEngine writes;
+* it makes ``_base_ = 'mmhqnet::hqnet/...'`` known to MMEngine's configs;
+* it tells mmdet's registries where to find our models, datasets, metrics,
+  visualisers and hooks, which are imported when the first one is built.
+
+A config that other tools than ours shall read therefore says
+``custom_imports = dict(imports=['mmhqnet'])``.
+"""
+from .utils.stack import check_stack
+
+check_stack()
+
+from mmengine.config.utils import MODULE2PACKAGE  # noqa: E402
+
+from . import registry  # noqa: E402, F401
+from .utils.safe_checkpoints import allow_mmengine_checkpoints  # noqa: E402
+from .version import __version__  # noqa: E402
+
+MODULE2PACKAGE.setdefault('mmhqnet', 'mmhqnet')
+allow_mmengine_checkpoints()
+
+__all__ = ['__version__']

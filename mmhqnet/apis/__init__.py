@@ -1,0 +1,3 @@
+from .inferencer import HQNetInferencer
+
+__all__ = ['HQNetInferencer']

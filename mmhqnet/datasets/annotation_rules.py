@@ -1,0 +1,325 @@
+"""What a COCO-UniHuman annotation file may contain.
+
+The rules are written once, here: the dataset class stops at the first
+problem, the checking tool lists them all.
+
+The format is COCO's person keypoints with optional additions per annotation:
+``gender`` (0 male, 1 female), ``age`` (0..85 years), ``valid`` (a flag per
+kind of label; absent means valid) and the fields of :data:`EXTRA_FIELDS`. The
+fields of attributes that are not labelled are absent.
+"""
+import json
+import math
+from dataclasses import dataclass
+from typing import Callable, Iterator, Optional, Sequence
+
+from mmhqnet.utils.errors import InputError
+
+MAX_AGE = 85
+# The evaluator of COCO-UniHuman reads -1 as "not labelled".
+UNLABELLED = (None, -1)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in an annotation file.
+
+    Args:
+        section (str): ``'file'``, ``'image'`` or ``'annotation'``.
+        id (object): Id of the image or annotation, None if it has none.
+        field (str): Name of the field at fault.
+        rule (str): What the field must be; equal for equal problems.
+        found (str): What is there instead.
+    """
+    section: str
+    id: object
+    field: str
+    rule: str
+    found: str = ''
+
+    def __str__(self) -> str:
+        where = '' if self.section == 'file' else f'{self.section} {self.id}: '
+        found = f', found {self.found}' if self.found else ''
+        return f"{where}'{self.field}' {self.rule}{found}"
+
+
+Problems = Iterator[Problem]
+
+
+def _is_number(value) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _are_numbers(values) -> bool:
+    return (isinstance(values, list)
+            and set(map(type, values)) <= {int, float}
+            and all(map(math.isfinite, values)))
+
+
+def _shown(value) -> str:
+    text = 'nothing' if value is None else repr(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'
+
+
+def _box_rule(box) -> Optional[str]:
+    if not (_are_numbers(box) and len(box) == 4):
+        return 'must be 4 numbers x, y, width, height'
+
+
+def _points_rule(points) -> Optional[str]:
+    if not (_are_numbers(points) and len(points) % 3 == 0):
+        return 'must be numbers in threes: x, y, visibility'
+
+
+def _smpl_rule(smpl) -> Optional[str]:
+    if not (isinstance(smpl, dict) and all(
+            _are_numbers(smpl.get(key)) and len(smpl[key]) == length
+            for key, length in (('pose', 72), ('betas', 10)))):
+        return 'must hold pose (72 numbers) and betas (10 numbers)'
+
+
+def _no_rule(value) -> Optional[str]:
+    """Of these labels only the presence is known."""
+
+
+@dataclass(frozen=True)
+class ExtraField:
+    """An additional label: its flag in ``valid`` and its rule."""
+    flag: str
+    rule: Callable
+
+
+EXTRA_FIELDS = dict(
+    face_box=ExtraField('face', _box_rule),
+    face_kpts=ExtraField('face', _points_rule),
+    lefthand_box=ExtraField('lefthand', _box_rule),
+    lefthand_kpts=ExtraField('lefthand', _points_rule),
+    righthand_box=ExtraField('righthand', _box_rule),
+    righthand_kpts=ExtraField('righthand', _points_rule),
+    foot_kpts=ExtraField('foot', _points_rule),
+    smpl=ExtraField('smpl', _smpl_rule),
+    dense_pose=ExtraField('dense_pose', _no_rule),
+    bbox_ignore=ExtraField('bboxes', _no_rule))
+
+
+def is_labelled(annotation: dict, field: str, flag: str) -> bool:
+    """Whether an annotation carries a label and does not call it invalid.
+
+    Args:
+        annotation (dict): An annotation of the file.
+        field (str): Name of the field that holds the label.
+        flag (str): Name of its flag in the annotation's ``valid``.
+
+    Returns:
+        bool: True if the field is there, is not None, and its flag is not 0.
+    """
+    return (annotation.get(field) is not None
+            and is_flagged_valid(annotation, flag))
+
+
+def is_flagged_valid(annotation: dict, flag: str) -> bool:
+    """Whether ``valid`` of an annotation lets a kind of label count.
+
+    Args:
+        annotation (dict): An annotation of the file.
+        flag (str): Name of the flag, such as ``'bboxes'``.
+
+    Returns:
+        bool: False only if the flag is there and 0.
+    """
+    return bool((annotation.get('valid') or {}).get(flag, 1))
+
+
+def read_annotation_file(path: str, name: Optional[str] = None) -> object:
+    """Read a JSON file.
+
+    Args:
+        path (str): The file on this machine.
+        name (str, optional): The name to use in messages, if the file was
+            fetched from elsewhere. Defaults to ``path``.
+
+    Returns:
+        object: Its content.
+
+    Raises:
+        InputError: If the file is missing, unreadable or not JSON.
+    """
+    name = name or path
+    try:
+        with open(path, encoding='utf-8') as file:
+            return json.load(file)
+    except OSError as error:
+        raise InputError(
+            f'cannot read annotation file {name}: '
+            f'{error.strerror}; check data_root and ann_file') from error
+    except ValueError as error:
+        raise InputError(f'annotation file {name} is not JSON ({error}); '
+                         'download or convert it again') from error
+
+
+def find_problems(content: object, num_keypoints: int,
+                  extra_fields: Sequence[str]) -> Problems:
+    """Go through the content of an annotation file once.
+
+    Args:
+        content (object): What the JSON file holds.
+        num_keypoints (int): Keypoints per person (K).
+        extra_fields (Sequence[str]): The additional labels to look at, keys
+            of :data:`EXTRA_FIELDS`.
+
+    Yields:
+        Problem: The problems in the order of the file. Nothing can be said
+        about annotations while the file lacks one of its sections.
+    """
+    structure = list(_structure_problems(content))
+    yield from structure
+    if structure:
+        return
+    images, persons = {}, set()
+    for image in content['images']:
+        yield from _image_problems(image, images)
+    categories = set()
+    for category in content['categories']:
+        categories.add(category['id'])
+        if category['name'] == 'person':
+            persons.add(category['id'])
+    seen = set()
+    for annotation in content['annotations']:
+        if not isinstance(annotation, dict):
+            yield Problem('annotation', None, 'annotations',
+                          'must be a list of dicts', _shown(annotation))
+            continue
+        yield from _reference_problems(annotation, seen, images, categories)
+        if annotation.get('category_id') in persons:
+            yield from _person_problems(annotation,
+                                        images.get(annotation.get('image_id')),
+                                        num_keypoints, extra_fields)
+
+
+def _structure_problems(content) -> Problems:
+    if not isinstance(content, dict):
+        yield Problem('file', None, 'content',
+                      'must be a dict with images, annotations, categories',
+                      f'a {type(content).__name__}')
+        return
+    for section in ('images', 'annotations', 'categories'):
+        if not isinstance(content.get(section), list):
+            yield Problem('file', None, section, 'must be there, as a list',
+                          _shown(content.get(section)))
+    categories = content.get('categories')
+    if not isinstance(categories, list):
+        return
+    if not all(
+            isinstance(category, dict) and 'id' in category
+            and 'name' in category for category in categories):
+        yield Problem('file', None, 'categories',
+                      'must be dicts with id and name', _shown(categories))
+    elif all(category['name'] != 'person' for category in categories):
+        names = [category['name'] for category in categories]
+        yield Problem('file', None, 'categories',
+                      "must have a category named 'person'", _shown(names))
+
+
+def _image_problems(image, images) -> Problems:
+    """Problems of an image entry, which is added to ``images`` by its id."""
+    if not isinstance(image, dict):
+        yield Problem('image', None, 'images', 'must be a list of dicts',
+                      _shown(image))
+        return
+    image_id = image.get('id')
+    if type(image_id) not in (int, str):
+        yield Problem('image', image_id, 'id', 'must be a number or a string',
+                      _shown(image_id))
+    elif image_id in images:
+        yield Problem('image', image_id, 'id', 'must be unique')
+    else:
+        images[image_id] = image
+    if not isinstance(image.get('file_name'), str):
+        yield Problem('image', image_id, 'file_name', 'must be a string',
+                      _shown(image.get('file_name')))
+    for side in ('height', 'width'):
+        if not (type(image.get(side)) is int and image[side] > 0):
+            yield Problem('image', image_id, side,
+                          'must be a positive whole number',
+                          _shown(image.get(side)))
+
+
+def _reference_problems(annotation, seen, images, categories) -> Problems:
+    """Problems of the ids of an annotation; its own is added to ``seen``."""
+    annotation_id = annotation.get('id')
+    if type(annotation_id) not in (int, str):
+        yield Problem('annotation', annotation_id, 'id',
+                      'must be a number or a string', _shown(annotation_id))
+    elif annotation_id in seen:
+        yield Problem('annotation', annotation_id, 'id', 'must be unique')
+    else:
+        seen.add(annotation_id)
+    for field, known in (('image_id', images), ('category_id', categories)):
+        value = annotation.get(field)
+        if type(value) not in (int, str) or value not in known:
+            section = {'image_id': 'images', 'category_id': 'categories'}
+            yield Problem('annotation', annotation_id, field,
+                          f"must be the id of an entry in '{section[field]}'",
+                          _shown(value))
+
+
+def _person_problems(annotation, image, num_keypoints,
+                     extra_fields) -> Problems:
+
+    def problem(field, rule, found=None):
+        return Problem('annotation', annotation.get('id'), field, rule, found
+                       or _shown(annotation.get(field)))
+
+    valid = annotation.get('valid')
+    if valid is not None and not (isinstance(valid, dict) and all(
+            flag in (0, 1) for flag in valid.values())):
+        yield problem('valid', 'must be a dict of flags 0 or 1')
+        return
+    if not is_flagged_valid(annotation, 'bboxes'):
+        return
+    rule = _box_rule(annotation.get('bbox'))
+    if rule:
+        yield problem('bbox', rule)
+    if not _is_number(annotation.get('area')):
+        yield problem('area', 'must be a number of square pixels')
+    if annotation.get('iscrowd', 0) not in (0, 1):
+        yield problem('iscrowd', 'must be 0 or 1')
+    if is_labelled(annotation, 'keypoints', 'keypoints_2d'):
+        keypoints = annotation['keypoints']
+        if not _are_numbers(keypoints):
+            yield problem('keypoints', 'must be a list of numbers')
+        elif len(keypoints) != 3 * num_keypoints:
+            yield problem(
+                'keypoints', f'must be {3 * num_keypoints} numbers: x, y, '
+                f'visibility of {num_keypoints} keypoints',
+                f'{len(keypoints)}')
+    if is_labelled(annotation, 'segmentation', 'segmentation'):
+        rule = _segmentation_rule(annotation['segmentation'], image)
+        if rule:
+            yield problem('segmentation', rule)
+    gender, age = annotation.get('gender'), annotation.get('age')
+    if (is_flagged_valid(annotation, 'gender') and gender not in UNLABELLED
+            and gender not in (0, 1)):
+        yield problem('gender', 'must be 0 (male) or 1 (female)')
+    if (is_flagged_valid(annotation, 'age') and age not in UNLABELLED
+            and not (_is_number(age) and 0 <= age <= MAX_AGE)):
+        yield problem('age', f'must be a number from 0 to {MAX_AGE}')
+    for field in extra_fields:
+        extra = EXTRA_FIELDS[field]
+        if is_labelled(annotation, field, extra.flag):
+            rule = extra.rule(annotation[field])
+            if rule:
+                yield problem(field, rule)
+
+
+def _segmentation_rule(segmentation, image) -> Optional[str]:
+    if isinstance(segmentation, list):
+        if not all(map(_are_numbers, segmentation)):
+            return 'must be a list of polygons, each a list of numbers'
+    elif not (isinstance(segmentation, dict)
+              and isinstance(segmentation.get('counts'), (str, list))):
+        return 'must be polygons or a run-length code with size and counts'
+    elif image:
+        size = [image.get('height'), image.get('width')]
+        if None not in size and segmentation.get('size') != size:
+            return 'must have the height and width of its image as size'

@@ -1,0 +1,178 @@
+"""Box, mask and keypoint AP by pycocotools or a faster replacement of it."""
+import contextlib
+import importlib
+import io
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from mmhqnet.utils.errors import InputError
+from .greedy_matching import AREA_RANGES, IOU_THRESHOLDS
+from .ground_truth import GroundTruth
+
+# name: (module of COCO, module of COCOeval, its name, package to install)
+_BACKENDS = {
+    'pycocotools':
+    ('pycocotools.coco', 'pycocotools.cocoeval', 'COCOeval', 'pycocotools'),
+    'faster_coco_eval': ('faster_coco_eval', 'faster_coco_eval',
+                         'COCOeval_faster', 'faster-coco-eval'),
+    'hotcoco': ('hotcoco', 'hotcoco', 'COCOeval', 'hotcoco>=1.0'),
+}
+BACKENDS = tuple(_BACKENDS)
+
+
+class Statistic(NamedTuple):
+    """One number that COCO reports: where to find it."""
+    name: str
+    is_recall: bool
+    area: str
+    max_dets: int
+    iou: Optional[float] = None
+
+
+_BOX_STATISTICS = (
+    Statistic('AP', False, 'all', 100),
+    Statistic('AP_50', False, 'all', 100, .5),
+    Statistic('AP_75', False, 'all', 100, .75),
+    Statistic('AP_S', False, 'small', 100),
+    Statistic('AP_M', False, 'medium', 100),
+    Statistic('AP_L', False, 'large', 100),
+    Statistic('AR_1', True, 'all', 1),
+    Statistic('AR_10', True, 'all', 10),
+    Statistic('AR', True, 'all', 100),
+    Statistic('AR_S', True, 'small', 100),
+    Statistic('AR_M', True, 'medium', 100),
+    Statistic('AR_L', True, 'large', 100),
+)
+_NO_SMALL_STATISTICS = (
+    Statistic('AP_no_small', False, 'no_small', 100),
+    Statistic('AP_50_no_small', False, 'no_small', 100, .5),
+    Statistic('AP_75_no_small', False, 'no_small', 100, .75),
+    Statistic('AR_no_small', True, 'no_small', 100),
+)
+_POSE_STATISTICS = (
+    Statistic('AP', False, 'all', 20),
+    Statistic('AP_50', False, 'all', 20, .5),
+    Statistic('AP_75', False, 'all', 20, .75),
+    Statistic('AP_M', False, 'medium', 20),
+    Statistic('AP_L', False, 'large', 20),
+    Statistic('AR', True, 'all', 20),
+    Statistic('AR_50', True, 'all', 20, .5),
+    Statistic('AR_75', True, 'all', 20, .75),
+    Statistic('AR_M', True, 'medium', 20),
+    Statistic('AR_L', True, 'large', 20),
+)
+
+
+def statistics_of(iou_type: str, exclude_small: bool) -> List[Statistic]:
+    """What is reported for a task.
+
+    Small persons have no keypoints in COCO, so they are out of pose AP
+    anyway.
+
+    Args:
+        iou_type (str): 'bbox', 'segm' or 'keypoints'.
+        exclude_small (bool): Also AP without small persons.
+
+    Returns:
+        list[Statistic]: The statistics.
+    """
+    if iou_type == 'keypoints':
+        return list(_POSE_STATISTICS)
+    return list(_BOX_STATISTICS) + exclude_small * list(_NO_SMALL_STATISTICS)
+
+
+class CocoBackend:
+    """COCO evaluation through one of three libraries with one interface.
+
+    Args:
+        name (str): 'pycocotools', 'faster_coco_eval' or 'hotcoco'.
+
+    Raises:
+        InputError: An unknown name or a library that is not installed.
+    """
+
+    def __init__(self, name: str = 'pycocotools') -> None:
+        if name not in _BACKENDS:
+            raise InputError(f'backend {name!r} is unknown; choose one of '
+                             f'{", ".join(BACKENDS)}')
+        coco_module, eval_module, eval_name, package = _BACKENDS[name]
+        try:
+            self._coco_class = importlib.import_module(coco_module).COCO
+            self._eval_class = getattr(
+                importlib.import_module(eval_module), eval_name)
+        except ImportError as error:
+            raise InputError(f"backend {name!r} is not installed; run 'pip "
+                             f"install {package}' or leave backend at "
+                             "'pycocotools'") from error
+        self.name = name
+
+    def _dataset(self, images: list, categories: list, annotations: list):
+        # hotcoco's object reads a dictionary only when it is made.
+        dataset = dict(
+            images=images, categories=categories, annotations=annotations)
+        if self.name != 'pycocotools':
+            return self._coco_class(dataset)
+        coco = self._coco_class()
+        coco.dataset = dataset
+        coco.createIndex()
+        return coco
+
+    def evaluate(self,
+                 ground_truth: GroundTruth,
+                 results: List[dict],
+                 iou_type: str,
+                 statistics: Sequence[Statistic],
+                 sigmas: Optional[np.ndarray] = None,
+                 image_ids: Optional[Sequence] = None) -> Dict[str, float]:
+        """Evaluate one task.
+
+        Args:
+            ground_truth (GroundTruth): The persons.
+            results (list[dict]): COCO results of that task.
+            iou_type (str): 'bbox', 'segm' or 'keypoints'.
+            statistics (Sequence[Statistic]): What to report.
+            sigmas (np.ndarray, optional): OKS sigmas, shape (K, ).
+            image_ids (Sequence, optional): Images to look at. Defaults to
+                all.
+
+        Returns:
+            dict[str, float]: Value of each statistic; -1 where there is no
+            ground truth.
+        """
+        areas = list(dict.fromkeys(stat.area for stat in statistics))
+        max_dets = sorted({stat.max_dets for stat in statistics})
+        with contextlib.redirect_stdout(io.StringIO()):
+            coco_gt = self._dataset(
+                list(ground_truth.images.values()), ground_truth.categories,
+                ground_truth.coco_annotations(iou_type))
+            # A result set may be empty, which loadRes does not allow.
+            coco_dt = coco_gt.loadRes(results) if results else self._dataset(
+                list(ground_truth.images.values()), ground_truth.categories,
+                [])
+            evaluator = self._eval_class(coco_gt, coco_dt, iou_type)
+            params = evaluator.params
+            params.catIds = ground_truth.cat_ids
+            params.imgIds = list(ground_truth.images if image_ids is
+                                 None else image_ids)
+            params.areaRng = [list(AREA_RANGES[area]) for area in areas]
+            params.areaRngLbl = areas
+            params.maxDets = max_dets
+            if iou_type == 'keypoints' and sigmas is not None:
+                params.kpt_oks_sigmas = np.asarray(sigmas, float)
+            evaluator.evaluate()
+            evaluator.accumulate()
+        precision = np.asarray(evaluator.eval['precision'])
+        recall = np.asarray(evaluator.eval['recall'])
+
+        values = {}
+        for stat in statistics:
+            table = recall if stat.is_recall else precision
+            if stat.iou is not None:
+                table = table[[np.searchsorted(IOU_THRESHOLDS, stat.iou)]]
+            table = table[...,
+                          areas.index(stat.area),
+                          max_dets.index(stat.max_dets)]
+            table = table[table > -1]
+            values[stat.name] = float(table.mean()) if table.size else -1.
+        return values

@@ -1,0 +1,137 @@
+"""One evaluation of all tasks: box, mask, pose, gender and age."""
+from collections import defaultdict
+from typing import Dict, Optional, Sequence, Union
+
+import numpy as np
+from terminaltables import AsciiTable
+
+from mmhqnet.utils.errors import InputError
+from .attributes import columns_attribute_ap
+from .coco_backends import CocoBackend, statistics_of
+from .ground_truth import GroundTruth
+from .tasks import ATTRIBUTES, PROTOCOLS, TASKS, check_names
+
+
+class HumanEvaluator:
+    """AP of all tasks against one ground truth.
+
+    Args:
+        metrics (str | Sequence[str]): Any of 'box', 'mask', 'pose', 'gender'
+            and 'age'. Defaults to all.
+        protocols (str | Sequence[str]): 'official', 'ignore_unlabelled' or
+            both; see :func:`mmhqnet.evaluation.attribute_ap`.
+        age_errors (float | Sequence[float]): n of Age-n AP. Defaults to 10.
+        exclude_small (bool): Also AP without small persons, as in the paper's
+            tables (spec 5.2): persons below 32^2 pixels and unmatched
+            detections of that size are ignored. Defaults to True.
+        backend (str): 'pycocotools', 'faster_coco_eval' or 'hotcoco'.
+
+    Raises:
+        InputError: An unknown name, or a backend that is not installed.
+    """
+
+    def __init__(self,
+                 metrics: Union[str, Sequence[str]] = tuple(TASKS),
+                 protocols: Union[str, Sequence[str]] = 'official',
+                 age_errors: Union[float, Sequence[float]] = 10,
+                 exclude_small: bool = True,
+                 backend: str = 'pycocotools') -> None:
+        self.metrics = check_names(metrics, tuple(TASKS), 'metric')
+        self.protocols = check_names(protocols, PROTOCOLS, 'protocol')
+        self.age_errors = np.atleast_1d(age_errors).tolist()
+        self.exclude_small = exclude_small
+        self.backend = CocoBackend(backend)
+
+    def evaluate(self,
+                 ground_truth: GroundTruth,
+                 predictions,
+                 sigmas: Optional[np.ndarray] = None) -> Dict[str, float]:
+        """Evaluate predictions.
+
+        Args:
+            ground_truth (GroundTruth): The persons.
+            predictions (HumanPredictions | ResultFiles): The predictions.
+            sigmas (np.ndarray, optional): OKS sigmas, shape (K, ). Defaults
+                to COCO's 17.
+
+        Returns:
+            dict[str, float]: Full-precision values such as ``box_AP``,
+            ``box_AP_50``, ``box_AP_no_small``, ``gender_AP``,
+            ``gender_ignore_unlabelled_AP``, ``age_AP`` (n = 10) and
+            ``age5_AP`` (n = 5). -1 where no labelled person falls into an
+            area range, 0 everywhere if there are no predictions at all.
+
+        Raises:
+            InputError: There are predictions for an unknown image.
+        """
+        for image_id in predictions.image_ids:
+            if image_id not in ground_truth.images:
+                raise InputError(
+                    f'{ground_truth.source}: there are predictions for image '
+                    f'{image_id!r}, which it does not have; does the '
+                    'annotation file belong to these predictions?')
+        values = {}
+        for metric in self.metrics:
+            if metric in ATTRIBUTES:
+                values.update(
+                    self._attribute_values(metric, ground_truth, predictions))
+            else:
+                found = self._coco_values(metric, ground_truth, predictions,
+                                          sigmas)
+                values.update(
+                    {f'{metric}_{name}': found[name]
+                     for name in found})
+        if not predictions.image_ids:
+            return dict.fromkeys(values, 0.)
+        return values
+
+    def _coco_values(self, metric: str, ground_truth: GroundTruth, predictions,
+                     sigmas) -> Dict[str, float]:
+        iou_type = TASKS[metric].kind
+        statistics = statistics_of(iou_type, self.exclude_small)
+        max_dets = max(statistic.max_dets for statistic in statistics)
+        return self.backend.evaluate(ground_truth,
+                                     predictions.results(iou_type, max_dets),
+                                     iou_type, statistics, sigmas)
+
+    def _attribute_values(self, metric: str, ground_truth: GroundTruth,
+                          predictions) -> Dict[str, float]:
+        gts = ground_truth.persons(metric)
+        dets = predictions.persons(metric)
+        values = {}
+        for protocol in self.protocols:
+            for age_error in self.age_errors if metric == 'age' else [10]:
+                task = metric if age_error == 10 else f'age{age_error:g}'
+                if protocol != 'official':
+                    task = f'{task}_{protocol}'
+                found = columns_attribute_ap(gts, dets, metric, protocol,
+                                             age_error)
+                if not self.exclude_small:
+                    found.pop('AP_no_small')
+                values.update(
+                    {f'{task}_{name}': found[name]
+                     for name in found})
+        return values
+
+
+def results_table(values: Dict[str, float]) -> str:
+    """Draw results as a table, one row per task.
+
+    Args:
+        values (dict[str, float]): Values by name, such as ``box_AP_50``.
+
+    Returns:
+        str: The table; a dash where there is nothing to evaluate.
+    """
+    rows = defaultdict(dict)
+    for key, value in values.items():
+        task, _, statistic = key.rpartition('_A')
+        rows[task][f'A{statistic}'] = '-' if value < 0 else f'{value:.4f}'
+    columns = [
+        name for name in ('AP', 'AP_50', 'AP_75', 'AP_S', 'AP_M', 'AP_L',
+                          'AP_no_small', 'AR')
+        if any(name in row for row in rows.values())
+    ]
+    return AsciiTable([['task', *columns]] +
+                      [[task, *(row.get(name, '') for name in columns)]
+                       for task, row in rows.items()]).table

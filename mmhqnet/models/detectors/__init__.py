@@ -1,0 +1,3 @@
+from .hqnet import HQNet
+
+__all__ = ['HQNet']

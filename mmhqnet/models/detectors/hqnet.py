@@ -1,0 +1,239 @@
+"""The way of an image through the network: what differs from DINO."""
+import copy
+from typing import Dict, List, Optional, Tuple
+
+import torch
+from mmdet.models.detectors import DINO
+from mmdet.models.layers import SinePositionalEncoding
+from mmdet.structures import OptSampleList
+from torch import Tensor, nn
+
+from mmhqnet.registry import MODELS
+
+from ..layers import (DenoisingQueryGenerator, HQNetDecoder, HQNetEncoder,
+                      init_transformer)
+from ..task_heads import EncodedImages
+
+
+@MODELS.register_module()
+class HQNet(DINO):
+    """You Only Learn One Query (arXiv 2312.05525).
+
+    DINO whose refined content queries, the human queries, are read by a set
+    of light task heads. In addition to DINO, the neck's stride-4 map meets
+    the encoder's memory in a pixel embedding, from which dense tasks read.
+
+    Args:
+        *args: As mmdet's ``DINO``.
+        dn_cfg (dict, optional): Config of the denoising queries.
+        pixel_embedding (dict, optional): Config of the pixel embedding; it
+            is built if any task reads it.
+        **kwargs: As mmdet's ``DINO``.
+    """
+
+    def __init__(self,
+                 *args,
+                 dn_cfg: Optional[dict] = None,
+                 pixel_embedding: Optional[dict] = dict(
+                     type='PixelEmbedding'),
+                 **kwargs) -> None:
+        # NOTE mmdet's detectors write into their configs, which would make a
+        # config good for one model only.
+        super().__init__(
+            *copy.deepcopy(args), dn_cfg={}, **copy.deepcopy(kwargs))
+        self.dn_query_generator = DenoisingQueryGenerator(
+            num_classes=self.bbox_head.num_classes,
+            embed_dims=self.embed_dims,
+            num_matching_queries=self.num_queries,
+            **(dn_cfg or {}))
+        self.pixel_embedding = None
+        if self.bbox_head.needs_pixel_embedding:
+            self.pixel_embedding = MODELS.build(
+                dict(embed_dims=self.embed_dims, **pixel_embedding))
+
+    def _init_layers(self) -> None:
+        """Build the transformer from our layers; see mmdet's ``DINO``."""
+        self.positional_encoding = SinePositionalEncoding(
+            **self.positional_encoding)
+        self.encoder = HQNetEncoder(**self.encoder)
+        self.decoder = HQNetDecoder(**self.decoder)
+        self.embed_dims = self.encoder.embed_dims
+        self.query_embedding = nn.Embedding(self.num_queries, self.embed_dims)
+        self.level_embed = nn.Parameter(
+            torch.empty(self.num_feature_levels, self.embed_dims))
+        self.memory_trans_fc = nn.Linear(self.embed_dims, self.embed_dims)
+        self.memory_trans_norm = nn.LayerNorm(self.embed_dims)
+
+    def init_weights(self) -> None:
+        """Initialise as DINO, but the content queries from N(0, 1)."""
+        super().init_weights()
+        for coder in (self.encoder, self.decoder):
+            init_transformer(coder)
+        nn.init.normal_(self.query_embedding.weight)
+
+    def forward_transformer(
+            self,
+            img_feats: Tuple[Tensor],
+            batch_data_samples: OptSampleList = None) -> Dict:
+        """Encode the image, select proposals, decode the human queries.
+
+        Args:
+            img_feats (tuple[Tensor]): Maps of the neck, strides 4, 8, 16,
+                32, 64; the first may be missing if no task reads the pixel
+                embedding.
+            batch_data_samples (list[DetDataSample]): Meta information, and
+                the ground truth in training.
+
+        Returns:
+            dict: Inputs of the head.
+        """
+        encoder_inputs, decoder_inputs = self.pre_transformer(
+            img_feats[-self.num_feature_levels:], batch_data_samples)
+        encoder_outputs = self.forward_encoder(**encoder_inputs)
+        # NOTE compared with DINO, the head also gets the encoded images.
+        memory = encoder_outputs['memory']
+        encoded = EncodedImages(
+            memory=memory,
+            memory_mask=encoder_inputs['feat_mask'],
+            memory_pos=encoder_inputs['feat_pos'],
+            spatial_shapes=encoder_inputs['spatial_shapes'],
+            level_start_index=encoder_inputs['level_start_index'],
+            valid_ratios=encoder_inputs['valid_ratios'],
+            pixel_embedding=self.embed_pixels(
+                img_feats[0], memory, encoder_inputs['spatial_shapes'][0]),
+            img_metas=[sample.metainfo for sample in batch_data_samples])
+
+        query_inputs, head_inputs = self.pre_decoder(
+            **encoder_outputs, batch_data_samples=batch_data_samples)
+        decoder_inputs.update(query_inputs)
+        head_inputs.update(self.forward_decoder(**decoder_inputs))
+        return dict(head_inputs, encoded=encoded)
+
+    def pre_transformer(
+            self,
+            mlvl_feats: Tuple[Tensor],
+            batch_data_samples: OptSampleList = None) -> Tuple[Dict, Dict]:
+        """As mmdet's, with the spatial shapes as Python ints.
+
+        Shapes that live on a device would make it wait in every layer.
+        """
+        inputs = super().pre_transformer(mlvl_feats, batch_data_samples)
+        shapes = [tuple(feat.shape[-2:]) for feat in mlvl_feats]
+        for coder_inputs in inputs:
+            coder_inputs['spatial_shapes'] = shapes
+        return inputs
+
+    def embed_pixels(self, feat: Tensor, memory: Tensor,
+                     shape: Tuple[int, int]) -> Optional[Tensor]:
+        """Compute the stride-4 pixel embedding if any task reads it.
+
+        Args:
+            feat (Tensor): Stride-4 map of the neck, (bs, dim, H/4, W/4).
+            memory (Tensor): Encoder output, (bs, num_tokens, dim).
+            shape (tuple[int, int]): (h, w) of the stride-8 level.
+
+        Returns:
+            Tensor, optional: (bs, dim, H/4, W/4).
+        """
+        if self.pixel_embedding is None:
+            return None
+        stride8 = memory[:, :shape[0] * shape[1]]
+        return self.pixel_embedding(
+            feat, stride8.transpose(1, 2).unflatten(2, shape))
+
+    def gen_encoder_output_proposals(
+            self, memory: Tensor, memory_mask: Optional[Tensor],
+            spatial_shapes: List[Tuple[int, int]]) -> Tuple[Tensor, Tensor]:
+        """Give every token a box around its own place.
+
+        NOTE as mmdet's, without its waits for the device.
+
+        Args:
+            memory (Tensor): Encoder output, (bs, num_tokens, dim).
+            memory_mask (Tensor, optional): True where padded, (bs,
+                num_tokens).
+            spatial_shapes (list[tuple[int, int]]): (h, w) of each level.
+
+        Returns:
+            tuple[Tensor, Tensor]: Transformed memory, (bs, num_tokens, dim),
+            and the boxes as logits of normalised cxcywh, (bs, num_tokens,
+            4); infinite, and the memory zero, at padding and at the border.
+        """
+        proposals, start = [], 0
+        for level, (height, width) in enumerate(spatial_shapes):
+            y = torch.arange(height, device=memory.device) + 0.5
+            x = torch.arange(width, device=memory.device) + 0.5
+            centres = torch.stack(torch.meshgrid(x, y, indexing='xy'), -1)
+            valid_size = centres.new_tensor([width, height])
+            if memory_mask is not None:
+                valid = ~memory_mask[:, start:start + height * width]
+                valid = valid.unflatten(1, (height, width))
+                valid_size = torch.stack(
+                    [valid[:, 0].sum(1), valid[:, :, 0].sum(1)],
+                    -1)[:, None, None]
+            centres = (centres / valid_size).expand(
+                len(memory), -1, -1, -1).flatten(1, 2)
+            sizes = torch.full_like(centres, 0.05 * 2**level)
+            proposals.append(torch.cat([centres, sizes], -1))
+            start += height * width
+        proposals = torch.cat(proposals, 1)
+        valid = ((proposals > 0.01) & (proposals < 0.99)).all(
+            -1, keepdim=True)
+        if memory_mask is not None:
+            valid = valid & ~memory_mask[..., None]
+        # NOTE not ``logit``, which rounds differently from mmdet's DINO.
+        proposals = (proposals / (1 - proposals)).log()
+        proposals = proposals.masked_fill(~valid, float('inf'))
+        memory = memory.masked_fill(~valid, 0.0)
+        return self.memory_trans_norm(self.memory_trans_fc(memory)), proposals
+
+    def pre_decoder(
+        self,
+        memory: Tensor,
+        memory_mask: Optional[Tensor],
+        spatial_shapes: List[Tuple[int, int]],
+        batch_data_samples: OptSampleList = None,
+    ) -> Tuple[Dict, Dict]:
+        """Select proposals (mixed query selection, spec 1.5).
+
+        NOTE DINO applies the box branch to all tokens; here the best tokens
+        are selected first, and only they meet the other branches.
+
+        Args:
+            memory (Tensor): Encoder output, (bs, num_tokens, dim).
+            memory_mask (Tensor, optional): True where padded, (bs,
+                num_tokens).
+            spatial_shapes (list[tuple[int, int]]): (h, w) of each level.
+            batch_data_samples (list[DetDataSample]): Ground truth for the
+                denoising queries.
+
+        Returns:
+            tuple[dict, dict]: Inputs of the decoder and of the head.
+        """
+        layer = self.decoder.num_layers
+        head = self.bbox_head
+        tokens, proposals = self.gen_encoder_output_proposals(
+            memory, memory_mask, spatial_shapes)
+        scores = head.cls_branches[layer](tokens).max(-1).values
+        selected = scores.topk(self.num_queries, dim=1).indices[..., None]
+        tokens = tokens.gather(1, selected.expand(-1, -1, tokens.shape[-1]))
+        proposals = proposals.gather(1, selected.expand(-1, -1, 4))
+        if self.training:
+            enc_outputs = head.forward_layer(tokens, proposals, layer)
+        else:
+            enc_outputs = dict(box=head.detect(tokens, proposals, layer))
+        references = enc_outputs['box']['bboxes'].detach()
+
+        query = self.query_embedding.weight.expand(len(memory), -1, -1)
+        if not self.training:
+            return dict(
+                query=query, memory=memory, reference_points=references), {}
+        dn_query, dn_bbox_query, dn_mask, dn_meta = self.dn_query_generator(
+            batch_data_samples)
+        decoder_inputs = dict(
+            query=torch.cat([dn_query, query], dim=1),
+            memory=memory,
+            reference_points=torch.cat([dn_bbox_query.sigmoid(), references],
+                                       dim=1),
+            dn_mask=dn_mask)
+        return decoder_inputs, dict(enc_outputs=enc_outputs, dn_meta=dn_meta)

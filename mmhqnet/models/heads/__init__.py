@@ -1,0 +1,3 @@
+from .hqnet_head import HQNetHead
+
+__all__ = ['HQNetHead']

@@ -1,0 +1,382 @@
+"""One matching per layer, shared by all tasks."""
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+import torch
+from mmdet.models.dense_heads import DINOHead
+from mmdet.models.layers import inverse_sigmoid
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
+from mmdet.utils import InstanceList
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmhqnet.registry import MODELS
+from mmhqnet.utils import InputError
+
+from ..losses import count, layer_mean
+from ..matching import Assignment, denoising_assignment
+from ..task_heads import EncodedImages, TaskHead
+
+Outputs = Dict[str, Dict[str, Tensor]]
+
+
+@MODELS.register_module()
+class HQNetHead(DINOHead):
+    """DINO's box head and the tasks that share its queries and matching.
+
+    In training, the outputs of the 6 decoder layers and of the encoder's
+    proposals are matched with the persons by the summed costs of all tasks,
+    and every task's loss uses that assignment (paper sec. 3.3). At test time
+    the best queries of the last layer are kept first; only they are handed
+    to the tasks.
+
+    Args:
+        task_heads (dict[str, dict | None]): Config of each task's
+            :class:`TaskHead` under a name of the user's choice; None switches
+            a task off.
+    """
+
+    def __init__(self,
+                 *args,
+                 task_heads: Optional[Dict[str, Optional[dict]]] = None,
+                 **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.task_heads = nn.ModuleDict({
+            name: self._build_task_head(name, cfg)
+            for name, cfg in (task_heads or {}).items() if cfg is not None
+        })
+
+    def _build_task_head(self, name: str, cfg: dict) -> TaskHead:
+        where = f'model.bbox_head.task_heads.{name}'
+        if not isinstance(cfg, dict) or 'type' not in cfg:
+            raise InputError(f'{where} must be None or a dict with `type`, '
+                             f'the name of a task head; got {cfg!r}')
+        task_type = cfg['type']
+        if isinstance(task_type, str) and MODELS.get(task_type) is None:
+            known = sorted(
+                key for key, module in MODELS.module_dict.items()
+                if isinstance(module, type) and issubclass(module, TaskHead))
+            raise InputError(
+                f'{where}: unknown task head {task_type!r}; choose one of '
+                f'{", ".join(known)}, or import your own in custom_imports')
+        return MODELS.build(
+            dict(
+                embed_dims=self.embed_dims,
+                num_pred_layers=self.num_pred_layer,
+                **cfg))
+
+    @property
+    def needs_pixel_embedding(self) -> bool:
+        """Whether any task reads the stride-4 pixel embedding."""
+        return any(task.needs_pixel_embedding
+                   for task in self.task_heads.values())
+
+    def init_weights(self) -> None:
+        """Initialise the box branches as DINO's, and the tasks."""
+        super().init_weights()
+        for task in self.task_heads.values():
+            task.init_weights()
+
+    def forward_layer(self, query: Tensor, reference: Tensor,
+                      layer: int) -> Outputs:
+        """Apply the branches of all tasks to the queries of one layer.
+
+        Args:
+            query (Tensor): Human queries, (bs, num_queries, dim).
+            reference (Tensor): Logits of the box reference, normalised
+                cxcywh, (bs, num_queries, 4).
+            layer (int): Number of the decoder layer, or
+                ``num_pred_layer - 1`` for the encoder's proposals.
+
+        Returns:
+            dict[str, dict[str, Tensor]]: Outputs of each task, and under
+            ``box`` the ``cls_scores``, logits (bs, num_queries,
+            num_classes), and ``bboxes``, normalised cxcywh (bs, num_queries,
+            4).
+        """
+        outputs = {
+            name: task(query, reference, layer)
+            for name, task in self.task_heads.items()
+        }
+        outputs['box'] = self.detect(query, reference, layer)
+        return outputs
+
+    def detect(self, query: Tensor, reference: Tensor,
+               layer: int) -> Dict[str, Tensor]:
+        """Apply DINO's own branches; the ``box`` of :meth:`forward_layer`."""
+        return dict(
+            cls_scores=self.cls_branches[layer](query),
+            bboxes=(self.reg_branches[layer](query) + reference).sigmoid())
+
+    def forward(self, hidden_states: Tensor, references: List[Tensor],
+                **kwargs) -> List[Outputs]:
+        """Apply the branches to all decoder layers, without post-processing.
+
+        Args:
+            hidden_states (Tensor): Human queries, (num_layers, bs,
+                num_queries, dim).
+            references (list[Tensor]): Reference of each layer, normalised
+                cxcywh, (bs, num_queries, 4).
+
+        Returns:
+            list[dict]: See :meth:`forward_layer`; one entry per layer.
+        """
+        return [
+            self.forward_layer(query, _logits(reference), layer)
+            for layer, (query, reference) in enumerate(
+                zip(hidden_states, references))
+        ]
+
+    def loss(self, hidden_states: Tensor, references: List[Tensor],
+             enc_outputs: Outputs, encoded: EncodedImages,
+             batch_data_samples: SampleList,
+             dn_meta: Dict[str, int]) -> Dict[str, Tensor]:
+        """Match queries and persons, and compute all losses.
+
+        Args:
+            hidden_states (Tensor): Human queries behind the denoising ones,
+                (num_layers, bs, num_queries_total, dim).
+            references (list[Tensor]): Reference of each layer, (bs,
+                num_queries_total, 4).
+            enc_outputs (dict): Outputs of the encoder's proposals, see
+                :meth:`forward_layer`.
+            encoded (EncodedImages): The encoded batch.
+            batch_data_samples (list[DetDataSample]): Ground truth.
+            dn_meta (dict): ``num_denoising_queries`` and
+                ``num_denoising_groups``.
+
+        Returns:
+            dict[str, Tensor]: Losses, named as mmdet's DINO names them.
+        """
+        gt_instances = [
+            sample.gt_instances for sample in batch_data_samples
+        ]
+        num_dn = dn_meta['num_denoising_queries']
+        # NOTE the tasks never see the denoising queries.
+        layers = self(hidden_states[:, :, num_dn:],
+                      [reference[:, num_dn:] for reference in references])
+        outputs = {
+            name: _stack([layer[name] for layer in layers + [enc_outputs]])
+            for name in enc_outputs
+        }
+        targets = {
+            name: [
+                task.prepare_targets(gt, encoded, image)
+                for image, gt in enumerate(gt_instances)
+            ]
+            for name, task in self.task_heads.items()
+        }
+        assignment = self.match(outputs, targets, gt_instances, encoded)
+
+        losses = dict()
+        for name, layer_losses in self._layer_losses(
+                outputs, targets, gt_instances, assignment, encoded):
+            losses.update(self._name_layers(name, layer_losses))
+        for name, task in self.task_heads.items():
+            losses.update(
+                task.loss_once(outputs[name], targets[name], assignment,
+                               encoded))
+        losses.update(
+            self._denoising_losses(hidden_states[:, :, :num_dn],
+                                   references, gt_instances, encoded,
+                                   dn_meta))
+        return losses
+
+    @torch.no_grad()
+    def match(self, outputs: Outputs, targets: Dict[str, Sequence],
+              gt_instances: InstanceList,
+              encoded: EncodedImages) -> Assignment:
+        """Match queries and persons by the summed costs of all tasks.
+
+        Args:
+            outputs (dict): Outputs of all layers, each (num_layers, bs,
+                num_queries, ...).
+            targets (dict[str, Sequence]): Prepared targets of each task.
+            gt_instances (list[InstanceData]): Persons of each image.
+            encoded (EncodedImages): The encoded batch.
+
+        Returns:
+            Assignment: Pairs of every layer.
+        """
+        num_layers = outputs['box']['bboxes'].shape[0]
+        costs = []
+        for image, (gt, meta) in enumerate(
+                zip(gt_instances, encoded.img_metas)):
+            # The layers of an image are so many more queries.
+            rows = {
+                name: {
+                    key: value[:, image].flatten(0, 1)
+                    for key, value in output.items()
+                }
+                for name, output in outputs.items()
+            }
+            size = encoded.image_sizes()[image].repeat(2)
+            box = InstanceData(
+                scores=rows['box']['cls_scores'],
+                bboxes=bbox_cxcywh_to_xyxy(rows['box']['bboxes']) * size)
+            cost = self.assigner.box_cost(box, gt, meta)
+            for name, task in self.task_heads.items():
+                task_cost = task.match_cost(rows[name], targets[name][image],
+                                            encoded, image)
+                if task_cost is not None:
+                    cost = cost + task_cost
+            costs.append(cost.unflatten(0, (num_layers, -1)))
+        return self.assigner.assign(costs)
+
+    def _layer_losses(self, outputs: Outputs, targets: Dict[str, Sequence],
+                      gt_instances: InstanceList, assignment: Assignment,
+                      encoded: EncodedImages) -> Iterator[Tuple[str, Tensor]]:
+        """Yield name and losses (num_layers, ) of the box and each task."""
+        yield from self._box_losses(outputs['box'], gt_instances, assignment,
+                                    encoded).items()
+        for name, task in self.task_heads.items():
+            yield from task.loss(outputs[name], targets[name], assignment,
+                                 encoded).items()
+
+    def _box_losses(self, outputs: Dict[str, Tensor],
+                    gt_instances: InstanceList, assignment: Assignment,
+                    encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``loss_cls``, ``loss_bbox``, ``loss_iou``, each (num_layers, )."""
+        logits = outputs['cls_scores'].flatten(1, 2)
+        labels = logits.new_full(
+            logits.shape[:2], self.num_classes, dtype=torch.long)
+        labels = labels.scatter(
+            1, assignment.query_inds,
+            assignment.persons([gt.labels for gt in gt_instances]))
+        loss_cls = self.loss_cls(
+            logits.flatten(0, 1), labels.flatten(), reduction_override='none')
+
+        pred = assignment.queries(outputs['bboxes'])
+        sizes = encoded.image_sizes().repeat(1, 2)
+        target = assignment.persons([
+            bbox_xyxy_to_cxcywh(gt.bboxes.to(pred.dtype) / size)
+            for gt, size in zip(gt_instances, sizes)
+        ])
+        loss_bbox = self.loss_bbox(
+            pred, target, torch.ones_like(pred), reduction_override='none')
+        sizes = assignment.persons(
+            [size.expand(len(gt), -1) for gt, size in zip(gt_instances, sizes)])
+        loss_iou = self.loss_iou(
+            (bbox_cxcywh_to_xyxy(pred) * sizes).flatten(0, 1),
+            (bbox_cxcywh_to_xyxy(target) * sizes).flatten(0, 1),
+            reduction_override='none')
+
+        num_pos = count(torch.ones_like(assignment.query_inds))
+        return dict(
+            loss_cls=layer_mean(loss_cls.view_as(logits), num_pos),
+            loss_bbox=layer_mean(loss_bbox, num_pos),
+            loss_iou=layer_mean(loss_iou.view(pred.shape[:2]), num_pos))
+
+    def _name_layers(self, name: str,
+                     losses: Tensor) -> Dict[str, Tensor]:
+        """Name the losses of all layers as mmdet's DINO does."""
+        last = self.num_pred_layer - 2
+        names = [f'd{layer}.{name}' for layer in range(last)]
+        names += [name, f'enc_{name}']
+        return dict(zip(names, losses))
+
+    def _denoising_losses(self, hidden_states: Tensor,
+                          references: List[Tensor],
+                          gt_instances: InstanceList, encoded: EncodedImages,
+                          dn_meta: Dict[str, int]) -> Dict[str, Tensor]:
+        """Box losses of the denoising queries, whose persons are known."""
+        num_dn = dn_meta['num_denoising_queries']
+        outputs = _stack([
+            self.detect(query, _logits(reference[:, :num_dn]), layer)
+            for layer, (query, reference) in enumerate(
+                zip(hidden_states, references))
+        ])
+        assignment = denoising_assignment([len(gt) for gt in gt_instances],
+                                          dn_meta['num_denoising_groups'],
+                                          len(hidden_states),
+                                          hidden_states.device)
+        losses = self._box_losses(outputs, gt_instances, assignment, encoded)
+        return {
+            key: value
+            for name, layer_losses in losses.items() for key, value in
+            self._name_layers(f'dn_{name}', layer_losses).items()
+        }
+
+    def predict(self,
+                hidden_states: Tensor,
+                references: List[Tensor],
+                encoded: EncodedImages,
+                batch_data_samples: SampleList,
+                rescale: bool = True) -> InstanceList:
+        """Keep the best queries of the last layer and let the tasks read them.
+
+        Args:
+            hidden_states (Tensor): Human queries, (num_layers, bs,
+                num_queries, dim).
+            references (list[Tensor]): Reference of each layer, (bs,
+                num_queries, 4).
+            encoded (EncodedImages): The encoded batch.
+            batch_data_samples (list[DetDataSample]): The images.
+            rescale (bool): Whether to return pixels of the original image
+                instead of the network's input.
+
+        Returns:
+            list[InstanceData]: Persons of each image, best first, at most
+            ``test_cfg.max_per_img``: ``bboxes``, ``scores``, ``labels``, the
+            fields of each task, and ``human_queries`` (n, dim) if
+            ``test_cfg.with_queries``.
+        """
+        layer = self.num_pred_layer - 2
+        query, reference = hidden_states[-1], _logits(references[layer])
+        scores = self.cls_branches[layer](query).sigmoid().flatten(1)
+        num_kept = min(self.test_cfg.get('max_per_img', 100), scores.shape[1])
+        scores, kept = scores.topk(num_kept, dim=1)
+        labels = kept % self.cls_out_channels
+        kept = (kept // self.cls_out_channels)[..., None]
+        query = query.gather(1, kept.expand(-1, -1, query.shape[-1]))
+        reference = reference.gather(1, kept.expand(-1, -1, 4))
+        outputs = self.forward_layer(query, reference, layer)
+
+        bboxes = self._absolute_boxes(outputs['box']['bboxes'], encoded,
+                                      rescale)
+        fields = dict(bboxes=bboxes, scores=scores, labels=labels)
+        if self.test_cfg.get('with_queries', False):
+            fields['human_queries'] = query
+        results = [
+            InstanceData(**dict(zip(fields, values)))
+            for values in zip(*fields.values())
+        ]
+        for name, task in self.task_heads.items():
+            task_results = task.predict(outputs[name], scores, encoded,
+                                        rescale)
+            for result, task_result in zip(results, task_results):
+                for field, value in task_result.items():
+                    result.set_field(value, field)
+        return results
+
+    @staticmethod
+    def _absolute_boxes(bboxes: Tensor, encoded: EncodedImages,
+                        rescale: bool) -> Tensor:
+        """Normalised cxcywh to xyxy in pixels, (bs, n, 4)."""
+        bboxes = bbox_cxcywh_to_xyxy(bboxes).clamp(0, 1)
+        bboxes = bboxes * encoded.image_sizes().repeat(1, 2)[:, None]
+        if rescale:
+            scale_factors = bboxes.new_tensor(
+                [meta['scale_factor'] for meta in encoded.img_metas])
+            bboxes = bboxes / scale_factors.repeat(1, 2)[:, None]
+        return bboxes
+
+
+def _logits(reference: Tensor) -> Tensor:
+    """A reference as logits.
+
+    NOTE eps is 1e-3, as in DINO's decoder; mmdet's DINO head has 1e-5.
+    """
+    return inverse_sigmoid(reference, eps=1e-3)
+
+
+def _stack(layers: Sequence[Dict[str, Tensor]]) -> Dict[str, Tensor]:
+    """Stack the outputs of all layers, in full precision."""
+    stacked = {
+        name: torch.stack([layer[name] for layer in layers])
+        for name in layers[0]
+    }
+    return {
+        name: value.float() if value.dtype.itemsize < 4 else value
+        for name, value in stacked.items()
+    }

@@ -1,0 +1,393 @@
+"""Multi-scale deformable attention on the CPU, as embedding bags.
+
+For one query and one head, deformable attention is a weighted sum of
+``4 * num_levels * num_points`` rows of the value map: four pixels around
+each sampling point, each with the attention weight times the bilinear weight.
+That is what an embedding bag computes, and PyTorch has a fast one for CPUs.
+
+Names of sizes below: ``Q`` queries of all images, ``M`` heads, ``P`` sampling
+points of a head (num_levels * num_points), ``K = M * P`` points of a query.
+The values are a ``table`` of ``R = bs * num_value * M`` rows.
+"""
+import warnings
+from functools import lru_cache
+from typing import Iterator, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+# Sampling points that are worked on at a time, so that intermediate results
+# stay in the processor's cache.
+CHUNK = 65536
+
+
+def embedding_bag_attention(
+        value: Tensor,
+        spatial_shapes: Tuple[Tuple[int, int], ...],
+        sampling_locations: Tensor,
+        attention_weights: Tensor,
+        query_counts: Optional[Sequence[int]] = None) -> Tensor:
+    """Sample multi-scale values at points and sum them up, weighted.
+
+    Args:
+        value (Tensor): Projected values (bs, num_value, num_heads, dim),
+            float32 or float64 like all other tensors.
+        spatial_shapes (tuple[tuple[int, int]]): (h, w) of each level.
+        sampling_locations (Tensor): (bs, num_queries, num_heads, num_levels,
+            num_points, 2), x and y, where [0, 1] spans the level.
+        attention_weights (Tensor): (bs, num_queries, num_heads, num_levels,
+            num_points).
+        query_counts (Sequence[int], optional): Number of queries of each
+            image, where the queries of all images come concatenated with
+            batch dimension 1.
+
+    Returns:
+        Tensor: (bs, num_queries, num_heads * dim), or (1, sum(query_counts),
+        num_heads * dim).
+    """
+    bs, num_value, num_heads, dim = value.shape
+    queries = attention_weights.shape[:2]
+    if query_counts is None:
+        query_counts = [queries[1]] * bs
+    with torch.inference_mode(False):  # cached tensors are for all modes
+        levels = _make_levels(
+            spatial_shapes, num_heads, attention_weights.shape[-1],
+            value.dtype,
+            torch.int32 if value[..., 0].numel() < 2**31 else torch.int64,
+            value.device)
+    first_rows = torch.arange(
+        bs, dtype=levels.row.dtype,
+        device=value.device) * (num_value * num_heads)
+    output = _EmbeddingBagAttention.apply(
+        value.reshape(-1, dim),
+        sampling_locations.reshape(-1, levels.row.numel(), 2),
+        attention_weights.reshape(-1, levels.row.numel()),
+        first_rows.repeat_interleave(
+            torch.tensor(query_counts, device=value.device))[:, None], levels)
+    return output.view(*queries, num_heads * dim)
+
+
+class _Levels(NamedTuple):
+    """Where the pixels of each of the K points' levels are in the table.
+
+    A bilinear sample lies in a cell of 2 x 2 neighbouring pixels of its
+    level, which is named after its upper left one.
+
+    Args:
+        shapes (tuple): (h, w) of each level.
+        num_heads (int): Heads, which are adjacent rows.
+        size (Tensor): Width and height of the level, (2, 1, K).
+        last_cell (Tensor): Last cell along x and y, (2, 1, K).
+        steps (Tensor): Distance of a cell's pixels to its first one along x
+            and y, (2, 2, 1, K): 0 and 1; but 0 and infinity where a level
+            is one pixel thin, so that the second pixel gets no weight.
+        row (Tensor): Row of the level's first pixel (K, ).
+        last_row (Tensor): Row of the level's last cell (K, ).
+        line (Tensor): Rows between two lines of the level (K, ).
+        corners (Tensor): Rows between a cell and its upper and lower, left
+            and right pixel, (2, 2, 1, K).
+    """
+    shapes: Tuple[Tuple[int, int], ...]
+    num_heads: int
+    size: Tensor
+    last_cell: Tensor
+    steps: Tensor
+    row: Tensor
+    last_row: Tensor
+    line: Tensor
+    corners: Tensor
+
+    @property
+    def points_per_head(self) -> int:
+        return self.row.numel() // self.num_heads
+
+
+@lru_cache(maxsize=64)
+def _make_levels(spatial_shapes: Tuple[Tuple[int, int], ...], num_heads: int,
+                 num_points: int, dtype: torch.dtype,
+                 index_dtype: torch.dtype, device: torch.device) -> _Levels:
+    index = dict(dtype=index_dtype, device=device)
+    heights, widths = torch.tensor(spatial_shapes, **index).T
+    starts = (heights * widths).cumsum(0, dtype=heights.dtype)
+    starts = starts - heights * widths
+
+    def per_point(levels: Tensor) -> Tensor:
+        # (..., num_levels) -> (..., K)
+        return levels.repeat_interleave(num_points, -1).repeat(
+            *[1] * (levels.dim() - 1), num_heads)
+
+    sizes = torch.stack((widths, heights))
+    last_cells = (sizes - 2).clamp(min=0)
+    far_steps = torch.where(sizes > 1, 1., float('inf')).to(dtype)
+    heads = torch.arange(num_heads, **index)
+    row = per_point(starts) * num_heads + heads.repeat_interleave(
+        len(spatial_shapes) * num_points)
+    right, down = sizes.gt(1) * torch.stack(
+        (torch.ones_like(widths), widths)) * num_heads
+    corners = torch.stack((torch.zeros_like(right), right, down, right + down))
+    line = per_point(widths) * num_heads
+    last_x, last_y = per_point(last_cells)
+    return _Levels(
+        shapes=spatial_shapes,
+        num_heads=num_heads,
+        size=per_point(sizes)[:, None].to(dtype),
+        last_cell=per_point(last_cells)[:, None].to(dtype),
+        steps=per_point(
+            torch.stack((torch.zeros_like(far_steps), far_steps)))[:, :, None],
+        row=row,
+        last_row=row + last_y * line + last_x * num_heads,
+        line=line,
+        corners=per_point(corners).view(2, 2, 1, -1))
+
+
+class _Cells(NamedTuple):
+    """Cells around n * K sampling points, and interpolation in them.
+
+    Args:
+        rows (Tensor): Rows of the cells' first pixels (n, K).
+        distances (Tensor): From first and second pixel to the point, along x
+            and y, (2, 2, n, K).
+        weights (Tensor): Linear weights of first and second pixel, along x
+            and y, (2, 2, n, K).
+    """
+    rows: Tensor
+    distances: Tensor
+    weights: Tensor
+
+    def bilinear(self) -> Tensor:
+        """Weights of upper and lower, left and right pixel (2, 2, n, K)."""
+        x, y = self.weights.unbind(1)
+        return y[:, None] * x
+
+    def slopes(self) -> Tensor:
+        """Derivatives of ``weights`` (from the right, where they jump)."""
+        whole = self.distances.floor()
+        return (whole == -1).to(whole) - (whole == 0).to(whole)
+
+
+def _find_cells(locations: Tensor, image_rows: Tensor,
+                levels: _Levels) -> _Cells:
+    """Cells of points.
+
+    Args:
+        locations (Tensor): Normalised sampling points (n, K, 2).
+        image_rows (Tensor): First row of each query's image (n, 1).
+        levels (_Levels): Positions in the table.
+
+    Returns:
+        _Cells: The cells around the points. A point outside of the level
+        belongs to the nearest cell; its weights are zero, up to one pixel
+        around the level, where they fade out.
+    """
+    position = (locations.movedim(-1, 0) * levels.size).sub_(0.5)  # (2, n, K)
+    first = position.floor().clamp_(
+        torch.zeros_like(levels.last_cell), levels.last_cell)
+    distances = (position - first) - levels.steps
+    weights = distances.abs().neg_().add_(1).clamp_(min=0)
+
+    x, y = first.to(levels.row.dtype)
+    rows = y.mul_(levels.line).add_(x, alpha=levels.num_heads).add_(levels.row)
+    # a location that is not a number has no cell, but must not crash
+    rows = rows.clamp_(levels.row, levels.last_row).add_(image_rows)
+    return _Cells(rows, distances, weights)
+
+
+def _chunks(num_queries: int, points_per_query: int) -> Iterator[slice]:
+    step = max(1, CHUNK // points_per_query)
+    for start in range(0, num_queries, step):
+        yield slice(start, start + step)
+
+
+class _EmbeddingBagAttention(Function):
+    """Sum of bilinear samples with a hand-written gradient.
+
+    Like mmcv's kernel it saves only its inputs; nothing of the size of all
+    sampled values, (Q, K, dim), ever exists.
+    """
+
+    @staticmethod
+    def forward(ctx, table: Tensor, locations: Tensor, attention: Tensor,
+                image_rows: Tensor, levels: _Levels) -> Tensor:
+        """Sum of the sampled rows.
+
+        Args:
+            table (Tensor): Values (R, dim).
+            locations (Tensor): Normalised sampling points (Q, K, 2).
+            attention (Tensor): Attention weights (Q, K).
+            image_rows (Tensor): First row of each query's image (Q, 1).
+            levels (_Levels): Positions in the table.
+
+        Returns:
+            Tensor: (Q, M * dim).
+        """
+        ctx.save_for_backward(table, locations, attention, image_rows)
+        ctx.levels = levels
+        output = table.new_empty(
+            len(attention), levels.num_heads * table.shape[1])
+        for part in _chunks(*attention.shape):
+            cells = _find_cells(locations[part], image_rows[part], levels)
+            rows = cells.rows + levels.corners
+            weights = cells.bilinear().mul_(attention[part])
+            samples = F.embedding_bag(
+                rows.view(-1, levels.points_per_head),
+                table,
+                mode='sum',
+                per_sample_weights=weights.view(-1, levels.points_per_head))
+            torch.sum(
+                samples.view(4, -1, output.shape[1]), 0, out=output[part])
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_output: Tensor) -> Tuple[Optional[Tensor], ...]:
+        """Gradients of ``table``, ``locations`` and ``attention``."""
+        table, locations, attention, image_rows = ctx.saved_tensors
+        levels = ctx.levels
+        grad_output = grad_output.contiguous()
+        grad_locations = torch.empty_like(locations)
+        grad_attention = torch.empty_like(attention)
+        all_rows = torch.empty_like(attention, dtype=levels.row.dtype)
+        all_weights = attention.new_empty(4, *attention.shape)
+        for part in _chunks(*attention.shape):
+            cells = _find_cells(locations[part], image_rows[part], levels)
+            bilinear, slopes = cells.bilinear(), cells.slopes()
+
+            # how the loss changes with the weight of each pixel
+            grads = _row_products(cells.rows + levels.corners, table,
+                                  grad_output[part], levels)
+            torch.sum((bilinear * grads).flatten(0, 1),
+                      0,
+                      out=grad_attention[part])
+            grads.mul_(attention[part])
+            (x, y), (slope_x, slope_y) = cells.weights.unbind(1), slopes.unbind(
+                1)
+            grad_position = torch.stack(
+                ((grads * y[:, None]).sum(0).mul_(slope_x).sum(0),
+                 (grads * x).sum(1).mul_(slope_y).sum(0)))
+            grad_locations[part] = (grad_position.mul_(levels.size)).movedim(
+                0, -1)
+
+            all_rows[part] = cells.rows
+            torch.mul(
+                bilinear.flatten(0, 1),
+                attention[part],
+                out=all_weights[:, part])
+        grad_table = None
+        if ctx.needs_input_grad[0]:
+            grad_table = _sum_at_rows(all_rows, all_weights, grad_output,
+                                      table, levels)
+        return grad_table, grad_locations, grad_attention, None, None
+
+
+@lru_cache(maxsize=None)
+def _silence_csr_notice() -> None:
+    """Let PyTorch say once, unheard, that its CSR tensors are in beta."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.zeros(1, 1).to_sparse_csr()
+
+
+def _row_products(rows: Tensor, table: Tensor, grad_output: Tensor,
+                  levels: _Levels) -> Tensor:
+    """Scalar products of table rows with the output gradient of their bag.
+
+    Args:
+        rows (Tensor): Rows of the cells' pixels (2, 2, n, K).
+        table (Tensor): Values (R, dim).
+        grad_output (Tensor): (n, M * dim).
+        levels (_Levels): Positions in the table.
+
+    Returns:
+        Tensor: (2, 2, n, K).
+    """
+    # a sampled matrix product: of all (bags x rows) products only those asked
+    _silence_csr_notice()
+    bags = grad_output.view(-1, table.shape[1]).repeat(4, 1)
+    ends = torch.arange(
+        0,
+        rows.numel() + 1,
+        levels.points_per_head,
+        dtype=rows.dtype,
+        device=rows.device)
+    wanted = torch.sparse_csr_tensor(
+        ends,
+        rows.view(-1),
+        table.new_zeros(rows.numel()),
+        size=(len(bags), len(table)),
+        check_invariants=False)
+    products = torch.sparse.sampled_addmm(wanted, bags, table.T, beta=0)
+    return products.values().view(rows.shape)
+
+
+def _sum_at_rows(rows: Tensor, weights: Tensor, grad_output: Tensor,
+                 table: Tensor, levels: _Levels) -> Tensor:
+    """Gradient of the table.
+
+    Sorted by row, the transposed problem is one of embedding bags, too: the
+    bag of a row are the points which sampled it.
+
+    Args:
+        rows (Tensor): Rows of the cells (Q, K).
+        weights (Tensor): Weights of the four pixels (4, Q, K).
+        grad_output (Tensor): (Q, M * dim).
+        table (Tensor): Values (R, dim).
+        levels (_Levels): Positions in the table.
+
+    Returns:
+        Tensor: (R, dim).
+    """
+    grads = grad_output.view(-1, table.shape[1])
+    bags = torch.arange(
+        len(grads),
+        device=rows.device).repeat_interleave(levels.points_per_head)
+    if rows.numel() < len(table):
+        # few points: most of the work is to write the table, so do it once
+        rows = rows + levels.corners.flatten(0, 1)
+        return next(
+            _sum_bags(rows.view(-1), weights.view(1, -1), bags.repeat(4),
+                      grads, len(table)))
+
+    # many points: most of the work is to sort, so sort cells, not pixels
+    counts = [height * width for height, width in levels.shapes]
+    by_token = (-1, sum(counts), levels.num_heads * table.shape[1])
+    corners = _sum_bags(
+        rows.view(-1), weights.flatten(1), bags, grads, len(table))
+    grad_table = next(corners).view(by_token)
+    for (down, right), corner in zip(((0, 1), (1, 0), (1, 1)), corners):
+        for to_level, from_level, (_, width) in zip(
+                grad_table.split(counts, 1),
+                corner.view(by_token).split(counts, 1), levels.shapes):
+            shift = down * width + right
+            pixels = max(to_level.shape[1] - shift, 0)
+            to_level[:, shift:shift + pixels] += from_level[:, :pixels]
+    return grad_table.view(table.shape)
+
+
+def _sum_bags(rows: Tensor, weights: Tensor, bags: Tensor, grads: Tensor,
+              num_rows: int) -> Iterator[Tensor]:
+    """Weighted sums of gradients at table rows.
+
+    Args:
+        rows (Tensor): Row to add to (n, ).
+        weights (Tensor): Factors, a set for each result (m, n).
+        bags (Tensor): Index of the gradient to add (n, ).
+        grads (Tensor): Gradients (Q * M, dim).
+        num_rows (int): Rows of the table.
+
+    Yields:
+        Tensor: (num_rows, dim), m times.
+    """
+    rows, order = rows.sort()
+    ends = torch.bincount(rows, minlength=num_rows).cumsum(0)
+    bags = bags.index_select(0, order)
+    for each in weights:
+        yield F.embedding_bag(
+            bags,
+            grads,
+            F.pad(ends, (1, 0)),
+            mode='sum',
+            per_sample_weights=each.index_select(0, order),
+            include_last_offset=True)

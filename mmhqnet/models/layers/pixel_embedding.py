@@ -1,0 +1,50 @@
+"""The stride-4 pixel embedding that masks are read from (spec 1.4)."""
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmhqnet.registry import MODELS
+
+
+@MODELS.register_module()
+class PixelEmbedding(BaseModule):
+    """Joins the stride-4 feature map with the encoder's stride-8 memory.
+
+    Args:
+        embed_dims (int): Channels of both inputs and of the result.
+        norm_cfg (dict): Normalisation after the two joining convolutions.
+        init_cfg (dict, optional): Initialisation of the convolutions.
+    """
+
+    def __init__(
+        self,
+        embed_dims: int = 256,
+        norm_cfg: dict = dict(type='GN', num_groups=32),
+        init_cfg: dict = dict(
+            type='Xavier', layer='Conv2d', distribution='uniform')
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.lateral_conv = ConvModule(
+            embed_dims, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.output_conv = ConvModule(
+            embed_dims, embed_dims, 3, padding=1, norm_cfg=norm_cfg)
+        self.mask_feature = nn.Conv2d(embed_dims, embed_dims, 1)
+
+    def forward(self, feat: Tensor, memory: Tensor) -> Tensor:
+        """Compute the pixel embedding.
+
+        Args:
+            feat (Tensor): Stride-4 map of the neck, (bs, dim, H/4, W/4). It
+                never enters the transformer.
+            memory (Tensor): Stride-8 level of the encoder's memory as a map,
+                (bs, dim, H/8, W/8).
+
+        Returns:
+            Tensor: Pixel embedding, (bs, dim, H/4, W/4). Its dot product with
+            a query's mask embedding is that query's mask logit.
+        """
+        memory = F.interpolate(
+            memory, size=feat.shape[-2:], mode='bilinear', align_corners=False)
+        feat = self.lateral_conv(feat) + memory
+        return self.mask_feature(self.output_conv(feat))

@@ -1,0 +1,142 @@
+"""DINO's encoder and decoder on our deformable attention.
+
+What differs from mmdet's layers: the attention module, spatial shapes as
+Python ints, and a decoder that owns its ``ref_point_head`` and sine encoding,
+so that its weights have the same shape in every version of mmdet.
+"""
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from mmcv.cnn import build_norm_layer
+from mmcv.cnn.bricks.transformer import FFN, MultiheadAttention
+from mmdet.models.layers import (MLP, DeformableDetrTransformerDecoderLayer,
+                                 DeformableDetrTransformerEncoder,
+                                 DeformableDetrTransformerEncoderLayer,
+                                 DinoTransformerDecoder,
+                                 coordinate_to_encoding, inverse_sigmoid)
+from mmengine.model import ModuleList
+from torch import Tensor, nn
+
+from .deformable_attention import MSDeformAttention
+
+
+class EncoderLayer(DeformableDetrTransformerEncoderLayer):
+    """Encoder layer of deformable DETR with :class:`MSDeformAttention`."""
+
+    def _init_layers(self) -> None:
+        self.self_attn = MSDeformAttention(**self.self_attn_cfg)
+        self.embed_dims = self.self_attn.embed_dims
+        self.ffn = FFN(**self.ffn_cfg)
+        self.norms = ModuleList(
+            build_norm_layer(self.norm_cfg, self.embed_dims)[1]
+            for _ in range(2))
+
+
+class DecoderLayer(DeformableDetrTransformerDecoderLayer):
+    """Decoder layer of deformable DETR with :class:`MSDeformAttention`."""
+
+    def _init_layers(self) -> None:
+        self.self_attn = MultiheadAttention(**self.self_attn_cfg)
+        self.cross_attn = MSDeformAttention(**self.cross_attn_cfg)
+        self.embed_dims = self.self_attn.embed_dims
+        self.ffn = FFN(**self.ffn_cfg)
+        self.norms = ModuleList(
+            build_norm_layer(self.norm_cfg, self.embed_dims)[1]
+            for _ in range(3))
+
+
+class HQNetEncoder(DeformableDetrTransformerEncoder):
+    """Encoder of deformable DETR (spec 1.3)."""
+
+    def _init_layers(self) -> None:
+        self.layers = ModuleList(
+            EncoderLayer(**self.layer_cfg) for _ in range(self.num_layers))
+        self.embed_dims = self.layers[0].embed_dims
+
+
+class HQNetDecoder(DinoTransformerDecoder):
+    """Decoder of DINO: iterative box refinement, look forward twice.
+
+    Source: spec 1.7.
+    """
+
+    def _init_layers(self) -> None:
+        self.layers = ModuleList(
+            DecoderLayer(**self.layer_cfg) for _ in range(self.num_layers))
+        self.embed_dims = self.layers[0].embed_dims
+        self.ref_point_head = MLP(self.embed_dims * 2, self.embed_dims,
+                                  self.embed_dims, 2)
+        self.norm = nn.LayerNorm(self.embed_dims)
+
+    def forward(self, query: Tensor, value: Tensor,
+                key_padding_mask: Optional[Tensor],
+                self_attn_mask: Optional[Tensor], reference_points: Tensor,
+                spatial_shapes: Sequence[Tuple[int, int]],
+                level_start_index: Tensor, valid_ratios: Tensor,
+                reg_branches: nn.ModuleList,
+                **kwargs) -> Tuple[Tensor, List[Tensor]]:
+        """Refine the queries and their boxes layer by layer.
+
+        Args:
+            query (Tensor): Content queries, (bs, num_queries_total, dim).
+            value (Tensor): Memory of the encoder, (bs, num_tokens, dim).
+            key_padding_mask (Tensor, optional): True where a token is
+                padding, (bs, num_tokens).
+            self_attn_mask (Tensor, optional): Keeps denoising groups apart,
+                (num_queries_total, num_queries_total).
+            reference_points (Tensor): First boxes, normalised cxcywh, (bs,
+                num_queries_total, 4).
+            spatial_shapes (Sequence[tuple[int, int]]): (h, w) of each level.
+            level_start_index (Tensor): First token of each level.
+            valid_ratios (Tensor): Valid share (w, h) of each level, (bs,
+                num_levels, 2).
+            reg_branches (nn.ModuleList): Box branches, one per layer.
+
+        Returns:
+            tuple: Normalised hidden states, (num_layers, bs,
+            num_queries_total, dim), and a list with the reference that each
+            layer started from, ``num_layers`` times (bs, num_queries_total,
+            4). They carry gradients: a layer's heads also train the box
+            branch of the layer before (look forward twice).
+        """
+        box_ratios = torch.cat([valid_ratios, valid_ratios], -1)[:, None]
+        hidden_states, references = [], [reference_points]
+        for layer_id, layer in enumerate(self.layers):
+            reference_input = reference_points[:, :, None] * box_ratios
+            query_pos = self.ref_point_head(
+                coordinate_to_encoding(
+                    reference_input[:, :, 0], num_feats=self.embed_dims // 2))
+            query = layer(
+                query,
+                query_pos=query_pos,
+                value=value,
+                key_padding_mask=key_padding_mask,
+                self_attn_mask=self_attn_mask,
+                spatial_shapes=spatial_shapes,
+                level_start_index=level_start_index,
+                reference_points=reference_input,
+                **kwargs)
+            hidden_states.append(self.norm(query))
+            # NOTE DINO also moves the reference after the last layer, where
+            # nobody reads it.
+            if layer_id < self.num_layers - 1:
+                new_reference = (reg_branches[layer_id](query) +
+                                 inverse_sigmoid(reference_points,
+                                                 eps=1e-3)).sigmoid()
+                references.append(new_reference)
+                reference_points = new_reference.detach()
+        return torch.stack(hidden_states), references
+
+
+def init_transformer(module: nn.Module) -> None:
+    """Initialise a transformer part: Xavier, then its deformable attention.
+
+    Args:
+        module (nn.Module): Encoder or decoder; changed in place.
+    """
+    for parameter in module.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+    for layer in module.modules():
+        if isinstance(layer, MSDeformAttention):
+            layer.init_weights()

@@ -1,0 +1,198 @@
+"""What a task has to write: the interface between HQNet and its tasks."""
+import copy
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from mmengine.model import BaseModule, ModuleList
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from ..matching import Assignment
+
+
+@dataclass
+class EncodedImages:
+    """What the encoder knows about a batch of images.
+
+    Attributes:
+        memory (Tensor): Encoder output, (bs, num_tokens, dim); level after
+            level, strides 8, 16, 32, 64.
+        memory_mask (Tensor, optional): True where a token is padding, (bs,
+            num_tokens); None without padding.
+        memory_pos (Tensor): Positional encoding of the tokens, (bs,
+            num_tokens, dim).
+        spatial_shapes (list[tuple[int, int]]): (h, w) of each level.
+        level_start_index (Tensor): First token of each level, (num_levels, ).
+        valid_ratios (Tensor): Share (w, h) of each level that is not padding,
+            (bs, num_levels, 2).
+        pixel_embedding (Tensor, optional): (bs, dim, H/4, W/4), there if a
+            task asked for it.
+        img_metas (list[dict]): Meta information of the images.
+    """
+    memory: Tensor
+    memory_mask: Optional[Tensor]
+    memory_pos: Tensor
+    spatial_shapes: List[Tuple[int, int]]
+    level_start_index: Tensor
+    valid_ratios: Tensor
+    pixel_embedding: Optional[Tensor]
+    img_metas: List[dict]
+
+    def image_sizes(self) -> Tensor:
+        """(w, h) of each image without padding, in pixels, (bs, 2)."""
+        sizes = [meta['img_shape'][1::-1] for meta in self.img_metas]
+        return self.memory.new_tensor(sizes)
+
+
+class TaskHead(BaseModule):
+    """Base class of everything that is read from the human queries.
+
+    A task writes :meth:`forward`, :meth:`loss` and :meth:`predict`; it may
+    write :meth:`prepare_targets`, :meth:`match_cost` and :meth:`loss_once`.
+    :class:`HQNetHead` calls them in this order. Outputs are dictionaries of
+    tensors; the head stacks those of all layers, the 6 decoder layers first,
+    the encoder's proposals last, and never looks inside.
+
+    The three ready-made paradigms (paper sec. 3.2): coordinates relative to
+    the shared box reference (:class:`PoseHead`), dense maps from the dot
+    product with the pixel embedding (:class:`MaskHead`), and classification
+    (:class:`GenderHead`, :class:`AgeHead`).
+
+    Args:
+        embed_dims (int): Channels of the human queries.
+        num_pred_layers (int): Number of decoder layers plus one for the
+            encoder's proposals.
+        share_branches (bool): Whether all layers share one copy of the
+            branches.
+        init_cfg (dict, optional): Initialisation config.
+    """
+
+    needs_pixel_embedding = False
+    """bool: Whether the task reads ``EncodedImages.pixel_embedding``."""
+
+    def __init__(self,
+                 *,
+                 embed_dims: int = 256,
+                 num_pred_layers: int = 7,
+                 share_branches: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.embed_dims = embed_dims
+        self.num_pred_layers = num_pred_layers
+        self.share_branches = share_branches
+
+    def build_branches(self, build: Callable[[], nn.Module]) -> ModuleList:
+        """Make the copies of a branch: one per layer, or one shared by all.
+
+        Args:
+            build (Callable): Makes one branch.
+
+        Returns:
+            ModuleList: ``num_pred_layers`` branches.
+        """
+        branch = build()
+        copies = range(self.num_pred_layers - 1)
+        if self.share_branches:
+            return ModuleList([branch] + [branch for _ in copies])
+        return ModuleList([branch] + [copy.deepcopy(branch) for _ in copies])
+
+    def forward(self, query: Tensor, reference: Tensor,
+                layer: int) -> Dict[str, Tensor]:
+        """Compute the task's outputs from the queries of one layer.
+
+        Args:
+            query (Tensor): Human queries, (bs, num_queries, dim).
+            reference (Tensor): Box reference of that layer as logits of the
+                normalised cxcywh, (bs, num_queries, 4).
+            layer (int): Number of the decoder layer;
+                ``num_pred_layers - 1`` for the encoder's proposals.
+
+        Returns:
+            dict[str, Tensor]: Outputs, each (bs, num_queries, ...).
+        """
+        raise NotImplementedError
+
+    def prepare_targets(self, gt_instances: InstanceData,
+                        encoded: EncodedImages, image: int) -> Any:
+        """Bring one image's ground truth into the form the task needs.
+
+        Called once per image and step.
+
+        Args:
+            gt_instances (InstanceData): Persons of the image.
+            encoded (EncodedImages): The encoded batch.
+            image (int): Number of the image in the batch.
+
+        Returns:
+            Any: Handed to :meth:`match_cost` and :meth:`loss`.
+        """
+        return gt_instances
+
+    def match_cost(self, outputs: Dict[str, Tensor], targets: Any,
+                   encoded: EncodedImages, image: int) -> Optional[Tensor]:
+        """Cost of giving a query to a person, without gradient.
+
+        Args:
+            outputs (dict[str, Tensor]): Outputs of one image, each
+                (num_queries, ...); the queries of all layers one after the
+                other.
+            targets (Any): From :meth:`prepare_targets`.
+            encoded (EncodedImages): The encoded batch.
+            image (int): Number of the image in the batch.
+
+        Returns:
+            Tensor, optional: Weighted cost, (num_queries, num_gts), or None
+            if the task takes no part in the matching.
+        """
+        return None
+
+    def loss(self, outputs: Dict[str, Tensor], targets: Sequence[Any],
+             assignment: Assignment,
+             encoded: EncodedImages) -> Dict[str, Tensor]:
+        """Compute the losses of all layers.
+
+        Args:
+            outputs (dict[str, Tensor]): Outputs of all layers, each
+                (num_pred_layers, bs, num_queries, ...).
+            targets (Sequence): From :meth:`prepare_targets`, one per image.
+            assignment (Assignment): Pairs of queries and persons.
+            encoded (EncodedImages): The encoded batch.
+
+        Returns:
+            dict[str, Tensor]: Weighted losses, each (num_pred_layers, ), or
+            (num_pred_layers - 1, ) to leave out the encoder's proposals.
+        """
+        raise NotImplementedError
+
+    def loss_once(self, outputs: Dict[str, Tensor], targets: Sequence[Any],
+                  assignment: Assignment,
+                  encoded: EncodedImages) -> Dict[str, Tensor]:
+        """Compute losses that do not belong to a layer; once per step.
+
+        Args: See :meth:`loss`.
+
+        Returns:
+            dict[str, Tensor]: Weighted losses, scalars.
+        """
+        return {}
+
+    def predict(self,
+                outputs: Dict[str, Tensor],
+                scores: Tensor,
+                encoded: EncodedImages,
+                rescale: bool = True) -> List[Dict[str, Tensor]]:
+        """Turn the outputs of the kept queries into fields of the result.
+
+        Args:
+            outputs (dict[str, Tensor]): Outputs of the last decoder layer,
+                each (bs, num_kept, ...).
+            scores (Tensor): Detection scores, (bs, num_kept).
+            encoded (EncodedImages): The encoded batch.
+            rescale (bool): Whether coordinates are those of the original
+                image instead of the network's input.
+
+        Returns:
+            list[dict[str, Tensor]]: For each image, fields of
+            ``pred_instances``, each (num_kept, ...).
+        """
+        raise NotImplementedError

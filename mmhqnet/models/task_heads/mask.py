@@ -1,0 +1,214 @@
+"""Dense task: a mask as the dot product of a query with every pixel."""
+import math
+from typing import Dict, List, NamedTuple, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmhqnet.registry import MODELS
+
+from ..layers import build_mlp, sample_points, uncertain_points
+from ..losses import count, layer_mean
+from ..matching import Assignment
+from .base import EncodedImages, TaskHead
+
+
+class MaskTargets(NamedTuple):
+    """Masks of one image's persons.
+
+    Attributes:
+        masks (Tensor): On the padded input of the batch, (num_gts, H, W).
+        valid (Tensor): False where the annotation has no mask, (num_gts, ).
+    """
+    masks: Tensor
+    valid: Tensor
+
+
+@MODELS.register_module()
+class MaskHead(TaskHead):
+    """Masks from mask embeddings and the pixel embedding (spec 1.8, 2.6).
+
+    Args:
+        num_hidden (int): Hidden layers of the mask embedding's MLP.
+        num_points (int): Points per mask in matching and loss.
+        oversample_ratio (float): Candidates per point in the loss.
+        importance_ratio (float): Share of the loss's points where the
+            prediction is least certain.
+        detach_enc_mask (bool): Whether the encoder's mask embeddings get no
+            gradient, as in the released code (spec 10.4).
+        cost_mask (float): Matching weight of the binary cross entropy.
+        cost_dice (float): Matching weight of the dice coefficient.
+        loss_mask (dict): Config of the loss on points.
+        loss_dice (dict): Config of the dice loss on the same points.
+    """
+
+    needs_pixel_embedding = True
+
+    def __init__(self,
+                 *,
+                 num_hidden: int = 2,
+                 num_points: int = 12544,
+                 oversample_ratio: float = 3.0,
+                 importance_ratio: float = 0.75,
+                 detach_enc_mask: bool = True,
+                 cost_mask: float = 8.0,
+                 cost_dice: float = 5.0,
+                 loss_mask: dict = dict(
+                     type='CrossEntropyLoss',
+                     use_sigmoid=True,
+                     loss_weight=8.0),
+                 loss_dice: dict = dict(
+                     type='DiceLoss',
+                     naive_dice=True,
+                     eps=1.0,
+                     loss_weight=5.0),
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.num_points = num_points
+        self.oversample_ratio = oversample_ratio
+        self.importance_ratio = importance_ratio
+        self.detach_enc_mask = detach_enc_mask
+        self.cost_mask = cost_mask
+        self.cost_dice = cost_dice
+        self.loss_mask = MODELS.build(loss_mask)
+        self.loss_dice = MODELS.build(loss_dice)
+        self.mask_branches = self.build_branches(lambda: build_mlp(
+            self.embed_dims, self.embed_dims, self.embed_dims, num_hidden))
+
+    def forward(self, query: Tensor, reference: Tensor,
+                layer: int) -> Dict[str, Tensor]:
+        """``mask_embedding`` (bs, num_queries, dim); no masks yet.
+
+        Masks are drawn only where they are used: at sampled points in the
+        matching, for matched queries in the loss, for kept ones at test time.
+        """
+        embedding = self.mask_branches[layer](query)
+        if self.detach_enc_mask and layer == self.num_pred_layers - 1:
+            embedding = embedding.detach()
+        return dict(mask_embedding=embedding)
+
+    def prepare_targets(self, gt_instances: InstanceData,
+                        encoded: EncodedImages, image: int) -> MaskTargets:
+        """Masks as a tensor, padded to the input size of the batch."""
+        memory = encoded.memory
+        height, width = encoded.img_metas[image]['batch_input_shape']
+        masks = gt_instances.masks.to_tensor(
+            encoded.pixel_embedding.dtype, memory.device)
+        masks = F.pad(
+            masks,
+            (0, width - masks.shape[-1], 0, height - masks.shape[-2]))
+        valid = gt_instances.get('mask_valid')
+        if valid is None:
+            valid = memory.new_ones(len(masks), dtype=torch.bool)
+        return MaskTargets(masks, valid)
+
+    def match_cost(self, outputs: Dict[str, Tensor], targets: MaskTargets,
+                   encoded: EncodedImages, image: int) -> Tensor:
+        """Cross entropy and dice on random points of the image (spec 3).
+
+        Bilinear sampling is linear: sampling the pixel embedding once and
+        multiplying gives the logits of every query of every layer at the
+        points.
+        """
+        masks = targets.masks
+        points = torch.rand(1, self.num_points, 2, device=masks.device)
+        pixels = sample_points(
+            encoded.pixel_embedding[image:image + 1].detach(), points)[0]
+        target = sample_points(masks[None], points)[0]
+        logits = outputs['mask_embedding'] @ pixels
+        # BCE(x, t) = softplus(x) - x t
+        cross_entropy = (F.softplus(logits).sum(-1, keepdim=True) -
+                         logits @ target.T) / self.num_points
+        prob = logits.sigmoid()
+        dice = 1 - (2 * prob @ target.T + 1) / (
+            prob.sum(-1, keepdim=True) + target.sum(-1) + 1)
+        cost = self.cost_mask * cross_entropy + self.cost_dice * dice
+        return cost * targets.valid
+
+    def loss(self, outputs: Dict[str, Tensor], targets: Sequence[MaskTargets],
+             assignment: Assignment,
+             encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``loss_mask`` and ``loss_dice`` of the matched persons' masks."""
+        masks = torch.cat([target.masks for target in targets])
+        valid = assignment.persons([target.valid for target in targets])
+        embeddings = assignment.queries(outputs['mask_embedding'])
+        losses = [
+            self._loss_of_layer(*layer, assignment.pairs_per_image, encoded)
+            for layer in zip(embeddings, (masks[inds]
+                                          for inds in assignment.gt_inds))
+        ]
+        loss_mask, loss_dice = map(torch.stack, zip(*losses))
+        num_masks = count(valid)
+        return dict(
+            loss_mask=layer_mean(loss_mask * valid[..., None],
+                                 num_masks * self.num_points),
+            loss_dice=layer_mean(loss_dice * valid, num_masks))
+
+    def _loss_of_layer(self, embedding: Tensor, masks: Tensor,
+                       pairs_per_image: List[int], encoded: EncodedImages):
+        """Losses of one layer's matched queries, on points.
+
+        Args:
+            embedding (Tensor): Mask embeddings, (num_pairs, dim).
+            masks (Tensor): Their persons' masks, (num_pairs, H, W).
+            pairs_per_image (list[int]): Number of pairs of each image.
+            encoded (EncodedImages): The encoded batch.
+
+        Returns:
+            tuple[Tensor, Tensor]: Cross entropy (num_pairs, num_points) and
+            dice loss (num_pairs, ).
+        """
+        logits = torch.cat([
+            torch.einsum('nc,chw->nhw', *pair) for pair in zip(
+                embedding.split(pairs_per_image), encoded.pixel_embedding)
+        ])
+        points = uncertain_points(logits, self.num_points,
+                                  self.oversample_ratio,
+                                  self.importance_ratio)
+        target = sample_points(masks[:, None], points)[:, 0]
+        logits = sample_points(logits[:, None], points)[:, 0]
+        return (self.loss_mask(logits, target, reduction_override='none'),
+                self.loss_dice(logits, target, reduction_override='none'))
+
+    def predict(self,
+                outputs: Dict[str, Tensor],
+                scores: Tensor,
+                encoded: EncodedImages,
+                rescale: bool = True) -> List[Dict[str, Tensor]]:
+        """``masks`` (n, H, W) bool and ``mask_scores`` (n, ).
+
+        The stride-4 logits are cropped to the valid region and resized to
+        the original image in one step. The score of a mask is the detection
+        score times the mean foreground probability inside the mask (spec 4).
+        """
+        results = []
+        for embedding, score, pixels, meta in zip(outputs['mask_embedding'],
+                                                  scores,
+                                                  encoded.pixel_embedding,
+                                                  encoded.img_metas):
+            height, width = (math.ceil(size / 4) for size in
+                             meta['img_shape'][:2])
+            size = meta['ori_shape' if rescale else 'img_shape'][:2]
+            masks, qualities = self._draw(embedding,
+                                          pixels[:, :height, :width], size)
+            results.append(dict(masks=masks, mask_scores=score * qualities))
+        return results
+
+    @staticmethod
+    def _draw(embedding: Tensor, pixels: Tensor, size: Sequence[int],
+              chunk: int = 16):
+        """Masks at full size, a few at a time to bound the memory."""
+        masks, qualities = [], []
+        for part in embedding.split(chunk):
+            logits = torch.einsum('nc,chw->nhw', part, pixels)
+            logits = F.interpolate(
+                logits[None], size=tuple(size), mode='bilinear',
+                align_corners=False)[0]
+            mask = logits > 0
+            area = mask.flatten(1).sum(1)
+            masks.append(mask)
+            qualities.append((logits.sigmoid() * mask).flatten(1).sum(1) /
+                             (area + 1e-6))
+        return torch.cat(masks), torch.cat(qualities)

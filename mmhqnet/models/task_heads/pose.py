@@ -1,0 +1,276 @@
+"""Coordinate task: keypoints relative to the shared box reference."""
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmhqnet.registry import MODELS, TASK_UTILS
+
+from ..layers import build_mlp
+from ..losses import COCO_SIGMAS, count, layer_mean
+from ..matching import Assignment
+from .base import EncodedImages, TaskHead
+
+
+class PoseTargets(NamedTuple):
+    """Poses of one image's persons.
+
+    Attributes:
+        keypoints (Tensor): In pixels of the input, 0 where not labelled,
+            (num_gts, K, 2).
+        labelled (Tensor): 1 where labelled (visible or not), (num_gts, K).
+        areas (Tensor): Areas in square pixels of the input, (num_gts, ).
+        sizes (Tensor): (w, h) of the image in pixels, (num_gts, 2).
+        bboxes (Tensor): Boxes xyxy in pixels of the input, (num_gts, 4).
+    """
+    keypoints: Tensor
+    labelled: Tensor
+    areas: Tensor
+    sizes: Tensor
+    bboxes: Tensor
+
+
+@MODELS.register_module()
+class PoseHead(TaskHead):
+    """Poses, their confidence, and their refinement (spec 1.8 to 1.10).
+
+    Args:
+        num_keypoints (int): Number of keypoints K.
+        hidden_dims (int): Hidden channels of the pose branches.
+        num_fcs (int): Hidden layers after the first.
+        sigmas (Sequence[float]): OKS fall-off of each keypoint.
+        refine (dict, optional): Config of the refinement; None for none.
+        heatmap (dict, optional): Config of the auxiliary heat map of the
+            training; None for none.
+        cost_kpt_cls (float): Matching weight of the pose's confidence.
+        cost_kpt (float): Matching weight of the keypoints' L1 distance.
+        cost_oks (float): Matching weight of the logarithm of the OKS.
+        loss_kpt_cls (dict): Config of the confidence's loss.
+        loss_kpt (dict): Config of the keypoint loss, normalised coordinates.
+        loss_oks (dict): Config of the OKS loss.
+        loss_kpt_refine (dict): As ``loss_kpt``, on refined poses.
+        loss_oks_refine (dict): As ``loss_oks``, on refined poses.
+        loss_hm (dict): Config of the heat map's loss.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_keypoints: int = 17,
+        hidden_dims: int = 512,
+        num_fcs: int = 2,
+        sigmas: Sequence[float] = COCO_SIGMAS,
+        refine: Optional[dict] = dict(type='PoseRefinementDecoder'),
+        heatmap: Optional[dict] = dict(type='KeypointHeatmap'),
+        cost_kpt_cls: float = 1.0,
+        cost_kpt: float = 50.0,
+        cost_oks: float = 1.5,
+        loss_kpt_cls: dict = dict(
+            type='FocalLoss', use_sigmoid=True, loss_weight=1.0),
+        loss_kpt: dict = dict(type='L1Loss', loss_weight=50.0),
+        loss_oks: dict = dict(type='OKSLoss', loss_weight=1.5),
+        loss_kpt_refine: dict = dict(type='L1Loss', loss_weight=60.0),
+        loss_oks_refine: dict = dict(type='OKSLoss', loss_weight=2.0),
+        loss_hm: dict = dict(type='HeatmapFocalLoss', loss_weight=4.0),
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_keypoints = num_keypoints
+        self.cost_kpt = cost_kpt
+        self.kpt_cls_cost = TASK_UTILS.build(
+            dict(type='FocalLossCost', weight=cost_kpt_cls))
+        oks = dict(type='OKSLoss', sigmas=sigmas)
+        self.oks_cost = MODELS.build(dict(oks, loss_weight=cost_oks))
+        self.loss_kpt_cls = MODELS.build(loss_kpt_cls)
+        self.loss_kpt = MODELS.build(loss_kpt)
+        self.loss_oks = MODELS.build({**oks, **loss_oks})
+
+        self.kpt_branches = self.build_branches(lambda: build_mlp(
+            self.embed_dims, hidden_dims, 2 * num_keypoints, num_fcs + 1))
+        self.kpt_cls_branches = self.build_branches(
+            lambda: nn.Linear(self.embed_dims, 1))
+        layer_cfg = dict(
+            embed_dims=self.embed_dims, num_keypoints=num_keypoints)
+        self.refine = self.heatmap = None
+        if refine is not None:
+            self.refine = MODELS.build({**layer_cfg, **refine})
+            self.loss_kpt_refine = MODELS.build(loss_kpt_refine)
+            self.loss_oks_refine = MODELS.build({**oks, **loss_oks_refine})
+        if heatmap is not None:
+            self.heatmap = MODELS.build({**layer_cfg, **heatmap})
+            self.loss_hm = MODELS.build(loss_hm)
+
+    def init_weights(self) -> None:
+        """All keypoints start at the centre of the box reference."""
+        super().init_weights()
+        for branch in self.kpt_branches:
+            nn.init.zeros_(branch[-1].weight)
+            nn.init.zeros_(branch[-1].bias)
+
+    def forward(self, query: Tensor, reference: Tensor,
+                layer: int) -> Dict[str, Tensor]:
+        """``keypoints`` (bs, num_queries, K, 2), normalised by the image
+        size, and ``kpt_cls`` (bs, num_queries, 1), the logit of a person
+        with keypoints. See :meth:`TaskHead.forward`.
+        """
+        offsets = self.kpt_branches[layer](query).unflatten(
+            -1, (self.num_keypoints, 2))
+        return dict(
+            keypoints=(offsets + reference[..., None, :2]).sigmoid(),
+            kpt_cls=self.kpt_cls_branches[layer](query))
+
+    def prepare_targets(self, gt_instances: InstanceData,
+                        encoded: EncodedImages, image: int) -> PoseTargets:
+        """See :meth:`TaskHead.prepare_targets`."""
+        dtype = encoded.memory.dtype
+        labelled = (gt_instances.keypoints_visible > 0).to(dtype)
+        keypoints = gt_instances.keypoints.to(dtype)
+        return PoseTargets(
+            keypoints=keypoints * labelled[..., None],
+            labelled=labelled,
+            areas=gt_instances.areas.to(dtype),
+            sizes=encoded.image_sizes()[image].expand(len(keypoints), -1),
+            bboxes=gt_instances.bboxes.to(dtype))
+
+    def match_cost(self, outputs: Dict[str, Tensor], targets: PoseTargets,
+                   encoded: EncodedImages, image: int) -> Tensor:
+        """Confidence, L1 and OKS costs; 0 for persons without keypoints."""
+        labelled, size = targets.labelled, encoded.image_sizes()[image]
+        pred = outputs['keypoints'][:, None]
+        weight = labelled[..., None]
+        distance = (pred - targets.keypoints / size).abs() * weight
+        distance = distance.sum((-2, -1)) / (2 * labelled.sum(-1)).clamp(
+            min=1)
+        oks = self.oks_cost(
+            pred * size,
+            targets.keypoints,
+            labelled,
+            targets.areas,
+            max_exponent=100)
+        confidence = self.kpt_cls_cost(
+            InstanceData(scores=outputs['kpt_cls']),
+            InstanceData(labels=labelled.new_zeros(
+                len(labelled), dtype=torch.long)))
+        has_pose = labelled.any(-1)
+        return self.cost_kpt * distance + oks + confidence * has_pose
+
+    def loss(self, outputs: Dict[str, Tensor], targets: Sequence[PoseTargets],
+             assignment: Assignment,
+             encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``loss_kpt_cls``, ``loss_kpt``, and ``loss_oks`` (decoder only)."""
+        matched = self._matched(targets, assignment)
+        has_pose = matched.labelled.any(-1)
+        # Every query that has not got a person with keypoints is background.
+        logits = outputs['kpt_cls'].flatten(1, 2)
+        labels = torch.ones_like(logits[..., 0], dtype=torch.long)
+        labels = labels.scatter(1, assignment.query_inds,
+                                (~has_pose).long())
+        loss_kpt_cls = self.loss_kpt_cls(
+            logits.flatten(0, 1), labels.flatten(), reduction_override='none')
+
+        pred = assignment.queries(outputs['keypoints'])
+        loss_kpt, loss_oks = self._losses_of_poses(pred, matched,
+                                                   self.loss_kpt,
+                                                   self.loss_oks)
+        return dict(
+            loss_kpt_cls=layer_mean(
+                loss_kpt_cls.view_as(logits), count(has_pose)),
+            loss_kpt=loss_kpt,
+            # NOTE as in the released code, none for the proposals.
+            loss_oks=loss_oks[:-1])
+
+    def loss_once(self, outputs: Dict[str, Tensor],
+                  targets: Sequence[PoseTargets], assignment: Assignment,
+                  encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``loss_hm``, and ``d*.loss_kpt_refine``, ``d*.loss_oks_refine``."""
+        losses = dict()
+        if self.heatmap is not None:
+            losses['loss_hm'] = self._heatmap_loss(targets, encoded)
+        if self.refine is not None:
+            # The matched queries of the last decoder layer.
+            pred = assignment.queries(outputs['keypoints'])[-2]
+            matched = PoseTargets(
+                *(target[-2:-1] for target in self._matched(
+                    targets, assignment)))
+            refined = self._refine(pred, assignment.pairs_per_image, encoded)
+            for layer, pred in enumerate(refined):
+                loss_kpt, loss_oks = self._losses_of_poses(
+                    pred[None], matched, self.loss_kpt_refine,
+                    self.loss_oks_refine)
+                losses[f'd{layer}.loss_kpt_refine'] = loss_kpt[0]
+                losses[f'd{layer}.loss_oks_refine'] = loss_oks[0]
+        return losses
+
+    def predict(self,
+                outputs: Dict[str, Tensor],
+                scores: Tensor,
+                encoded: EncodedImages,
+                rescale: bool = True) -> List[Dict[str, Tensor]]:
+        """``keypoints`` (n, K, 2) in pixels and ``keypoint_scores`` (n, K).
+
+        A keypoint's score is the confidence of its pose; poses are ranked by
+        the detection score (spec 4, 10.13).
+        """
+        poses = outputs['keypoints']
+        if self.refine is not None:
+            bs, num_kept = poses.shape[:2]
+            poses = self._refine(poses.flatten(0, 1), [num_kept] * bs,
+                                 encoded)[-1].unflatten(0, (bs, num_kept))
+        poses = poses * encoded.image_sizes()[:, None, None]
+        confidences = outputs['kpt_cls'].sigmoid().expand(
+            -1, -1, self.num_keypoints)
+        if rescale:
+            scale_factors = poses.new_tensor(
+                [meta['scale_factor'] for meta in encoded.img_metas])
+            poses = poses / scale_factors[:, None, None]
+        return [
+            dict(keypoints=keypoints, keypoint_scores=confidence)
+            for keypoints, confidence in zip(poses, confidences)
+        ]
+
+    @staticmethod
+    def _matched(targets: Sequence[PoseTargets],
+                 assignment: Assignment) -> PoseTargets:
+        """Targets of the matched persons, each (num_layers, num_pairs, ...)."""
+        return PoseTargets(*map(assignment.persons, zip(*targets)))
+
+    @staticmethod
+    def _losses_of_poses(pred: Tensor, target: PoseTargets, loss_kpt,
+                         loss_oks):
+        """L1 and OKS losses, each (num_layers, ), of poses (num_layers,
+        num_pairs, K, 2)."""
+        weight = target.labelled[..., None].expand_as(pred)
+        sizes = target.sizes[..., None, :]
+        l1 = loss_kpt(
+            pred,
+            target.keypoints / sizes,
+            weight,
+            reduction_override='none')
+        oks = loss_oks(pred * sizes, target.keypoints, target.labelled,
+                       target.areas)
+        return (layer_mean(l1, count(weight)),
+                layer_mean(oks, count(target.labelled.any(-1))))
+
+    def _refine(self, poses: Tensor, persons_per_image: List[int],
+                encoded: EncodedImages) -> List[Tensor]:
+        """Refine normalised poses (num_persons, K, 2)."""
+        return self.refine(poses, persons_per_image, encoded.memory,
+                           encoded.memory_mask, encoded.spatial_shapes,
+                           encoded.level_start_index, encoded.valid_ratios)
+
+    def _heatmap_loss(self, targets: Sequence[PoseTargets],
+                      encoded: EncodedImages) -> Tensor:
+        """Focal loss of the auxiliary heat maps at stride 8."""
+        shape = encoded.spatial_shapes[0]
+        logits = self.heatmap(encoded.memory, encoded.memory_pos,
+                              encoded.memory_mask, encoded.valid_ratios,
+                              shape)
+        heatmaps = self.heatmap.draw_targets(
+            [target.keypoints for target in targets],
+            [target.labelled for target in targets],
+            [target.bboxes for target in targets], shape)
+        mask = encoded.memory_mask
+        if mask is not None:
+            mask = mask[:, :shape[0] * shape[1]].unflatten(1, shape)
+        return self.loss_hm(logits, heatmaps, mask)

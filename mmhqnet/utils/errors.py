@@ -1,0 +1,45 @@
+"""Errors that are meant for people: one line, then a non-zero exit."""
+import functools
+import sys
+
+
+class InputError(ValueError):
+    """Something the user gave us is wrong: a file, an annotation, a config.
+
+    The message is one line that says what is wrong, where (file, id, config
+    key) and what to do. Command-line tools print it without a traceback.
+    """
+
+
+def _innermost_line(error: InputError) -> str:
+    """The message itself, also when a data loader worker wrapped it.
+
+    PyTorch re-raises a worker's exception with the whole traceback as the
+    message; the last line of that text is ``module.InputError: message``.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return 'invalid input'
+    return lines[-1].split(f'{InputError.__name__}: ', 1)[-1].strip()
+
+
+def one_line_errors(main):
+    """Decorate a tool's ``main``: an :class:`InputError` ends it in one line.
+
+    Args:
+        main (Callable): The entry point of a command-line tool.
+
+    Returns:
+        Callable: ``main`` that prints ``error: <message>`` to stderr and
+        exits with status 2 when the input is at fault.
+    """
+
+    @functools.wraps(main)
+    def wrapper(*args, **kwargs):
+        try:
+            return main(*args, **kwargs)
+        except InputError as error:
+            print(f'error: {_innermost_line(error)}', file=sys.stderr)
+            sys.exit(2)
+
+    return wrapper

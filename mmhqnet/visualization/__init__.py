@@ -1,0 +1,3 @@
+from .human_visualizer import HumanLocalVisualizer
+
+__all__ = ['HumanLocalVisualizer']

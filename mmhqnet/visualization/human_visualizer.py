@@ -1,0 +1,306 @@
+from typing import List, Optional, Sequence, Tuple
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.colors import to_rgb
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Circle, FancyBboxPatch, PathPatch, Rectangle
+from matplotlib.path import Path
+from matplotlib.text import Text
+from matplotlib.textpath import TextToPath
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import bitmap_to_polygon
+from mmdet.visualization import DetLocalVisualizer
+from mmengine.dist import master_only
+from mmengine.structures import InstanceData
+
+from mmhqnet.registry import VISUALIZERS
+from .label_layout import place_label
+from .person import HIDDEN, Person, people_of
+
+Color = Tuple[float, float, float]  # RGB, 0 to 1
+
+
+PERSON_COLORS = tuple(
+    map(to_rgb, ('#ff5c5c', '#409cff', '#46d369', '#ffc828', '#be6eff',
+                 '#14c8c8', '#ff78c8', '#ff8c32', '#96d23c', '#8296ff')))
+LEFT_COLOR = to_rgb('#ff9628')
+RIGHT_COLOR = to_rgb('#28beff')
+CENTER_COLOR = to_rgb('#f0f0f0')
+OUTLINE_COLOR = to_rgb('#141414')
+LUMINANCE = (0.299, 0.587, 0.114)
+FONT = FontProperties(family='DejaVu Sans', weight='bold')
+
+
+@VISUALIZERS.register_module()
+class HumanLocalVisualizer(DetLocalVisualizer):
+    """Draws each person's box, mask, skeleton and a label "F 27 0.93".
+
+    The label holds, as far as the sample has them: "#id" of the track,
+    gender (M, F, or ? where unknown), age in years, and the score. Each
+    person (each track, when there are ids) has a color; limbs are colored
+    by side. Line widths and texts grow with the image and shrink with the
+    person. The skeleton comes from ``dataset_meta`` (``skeleton_links`` and
+    ``keypoint_names``); without it only points are drawn.
+
+    NOTE: In DetLocalVisualizer colors belong to categories. All instances
+    here are persons, so colors belong to instances and ``bbox_color``,
+    ``mask_color``, ``text_color`` and the data set's palette are not used.
+
+    Args:
+        line_width (float, optional): Width of box lines in pixels. Defaults
+            to None: in proportion to the image.
+        alpha (float): Opacity of the masks. Defaults to 0.4.
+        kpt_score_thr (float): Predicted keypoints that score less are not
+            drawn. Defaults to 0.3.
+        min_side (int, optional): Images whose shorter side has fewer pixels
+            are enlarged to it before drawing, so that labels stay readable.
+            Defaults to None: pictures keep their size.
+        person_colors (Sequence[str | tuple]): Taken in turn; names or RGB
+            values as matplotlib knows them.
+        **kwargs: ``name``, ``image``, ``vis_backends``, ``save_dir`` of
+            :class:`mmdet.visualization.DetLocalVisualizer`.
+    """
+
+    def __init__(self,
+                 name: str = 'visualizer',
+                 *args,
+                 line_width: Optional[float] = None,
+                 alpha: float = 0.4,
+                 kpt_score_thr: float = 0.3,
+                 min_side: Optional[int] = None,
+                 person_colors: Sequence = PERSON_COLORS,
+                 **kwargs) -> None:
+        self.kpt_score_thr = kpt_score_thr
+        self.min_side = min_side
+        self.person_colors = [to_rgb(color) for color in person_colors]
+        super().__init__(
+            name, *args, line_width=line_width, alpha=alpha, **kwargs)
+
+    @master_only
+    def set_image(self, image: np.ndarray) -> None:
+        """Set the image to draw on, enlarged if it is below ``min_side``.
+
+        Coordinates stay those of ``image``; only the canvas grows.
+
+        Args:
+            image (np.ndarray): (H, W, 3) RGB, 0 to 255.
+        """
+        super().set_image(image)
+        self.zoom = max((self.min_side or 0) / min(image.shape[:2]), 1.0)
+        if self.zoom > 1:
+            size = np.round(np.array([self.width, self.height]) * self.zoom)
+            # 1e-2: the same guard against truncation as in the parent.
+            self.fig_save.set_size_inches((size + 1e-2) / self.dpi)
+            self.ax_save.images[0].set_interpolation('bicubic')
+
+    @master_only
+    def add_datasample(self,
+                       name: str,
+                       image: np.ndarray,
+                       data_sample: Optional[DetDataSample] = None,
+                       draw_gt: bool = True,
+                       draw_pred: bool = True,
+                       **kwargs) -> None:
+        """Draw a sample; ground truth at the left if both are there.
+
+        NOTE: The parent puts the bare image at the left when ``draw_gt`` is
+        on and the sample has no ground truth; here that half is left out.
+
+        Args:
+            name (str): The image identifier.
+            image (np.ndarray): (H, W, 3) RGB.
+            data_sample (DetDataSample, optional): With ``gt_instances``
+                and/or ``pred_instances`` in pixels of ``image``.
+            draw_gt (bool): Whether to draw the ground truth.
+            draw_pred (bool): Whether to draw the predictions.
+            **kwargs: ``show``, ``wait_time``, ``out_file``,
+                ``pred_score_thr`` and ``step`` of the parent.
+        """
+        fields = [] if data_sample is None else data_sample.keys()
+        super().add_datasample(
+            name,
+            image,
+            data_sample,
+            draw_gt=draw_gt and 'gt_instances' in fields,
+            draw_pred=draw_pred and 'pred_instances' in fields,
+            **kwargs)
+
+    def _draw_instances(self, image: np.ndarray, instances: InstanceData,
+                        classes: Optional[List[str]],
+                        palette: Optional[List[tuple]]) -> np.ndarray:
+        """Draw all persons, large ones first so that none is buried.
+
+        Args:
+            image (np.ndarray): (H, W, 3) RGB.
+            instances (InstanceData): Predictions or ground truth.
+            classes (list[str], optional): Not used.
+            palette (list[tuple], optional): Not used.
+
+        Returns:
+            np.ndarray: The picture, (H, W, 3) RGB.
+        """
+        self.set_image(image)
+        people = people_of(instances, self.kpt_score_thr)
+        people.sort(key=lambda person: -np.prod(person.box[2:] -
+                                                person.box[:2]))
+        for draw in (self._draw_mask, self._draw_box, self._draw_skeleton):
+            for person in people:
+                draw(person)
+        self._draw_labels(people)
+        return self.get_image()
+
+    def _draw_mask(self, person: Person) -> None:
+        if person.mask is None or not person.mask.any():
+            return
+        # Contours run through pixel centers; outer ones and holes turn in
+        # opposite directions, so one compound path leaves the holes open.
+        contours = [
+            Path(np.concatenate([contour, contour[:1]]) + 0.5, closed=True)
+            for contour in bitmap_to_polygon(person.mask)[0]
+        ]
+        color = self._color(person)
+        self._add(
+            PathPatch(
+                Path.make_compound_path(*contours),
+                facecolor=(*color, self.alpha),
+                edgecolor=(*color, 0.9),
+                linewidth=self._points(1.2 * self._unit(person)),
+                joinstyle='round'))
+
+    def _draw_box(self, person: Person) -> None:
+        x1, y1, x2, y2 = self._inside(person.box)
+        width = self.line_width or 1.6 * self._unit(person)
+        self._add(
+            Rectangle((x1, y1),
+                      x2 - x1,
+                      y2 - y1,
+                      fill=False,
+                      edgecolor=self._color(person),
+                      linewidth=self._points(width),
+                      joinstyle='round'))
+
+    def _draw_skeleton(self, person: Person) -> None:
+        """Limbs and joints over a dark outline, thin where hidden."""
+        pose = person.keypoints
+        drawn = person.drawn_keypoints(self.width, self.height)
+        hidden = person.visibility == HIDDEN
+        sides = self._keypoint_colors(len(drawn))
+        unit = self._unit(person)
+
+        links = [(a, b)
+                 for a, b in self.dataset_meta.get('skeleton_links', ())
+                 if max(a, b) < len(drawn) and drawn[a] and drawn[b]]
+        lengths = [np.linalg.norm(pose[a] - pose[b]) for a, b in links]
+        # Short limbs get thin lines and small joints, or the faces of small
+        # persons would be painted over.
+        widths = np.array([
+            min(unit * (1.2 if hidden[a] or hidden[b] else 2.6),
+                0.6 * unit + 0.1 * length)
+            for (a, b), length in zip(links, lengths)
+        ])
+        radii = unit * np.where(hidden, 2.0, 3.0)
+        for link, length in zip(links, lengths):
+            for k in link:
+                radii[k] = min(radii[k], max(unit, 0.3 * length))
+        colors = [
+            sides[a] if sides[a] == sides[b] else CENTER_COLOR
+            for a, b in links
+        ]
+
+        for stroke, width in ((OUTLINE_COLOR, widths + 1.4 * unit),
+                              (colors, widths)):
+            self._add(
+                LineCollection([pose[[a, b]] for a, b in links],
+                               colors=stroke,
+                               linewidths=self._points(width),
+                               capstyle='round'))
+        joints = np.flatnonzero(drawn)
+        self._add(
+            PatchCollection([Circle(pose[k], radii[k]) for k in joints],
+                            facecolors=[sides[k] for k in joints],
+                            edgecolors=OUTLINE_COLOR,
+                            linewidths=self._points(0.8 * unit)))
+
+    def _draw_labels(self, people: List[Person]) -> None:
+        points = np.concatenate([np.zeros((0, 2))] + [
+            person.keypoints[person.drawn_keypoints(self.width, self.height)]
+            for person in people
+        ])
+        taken = []
+        for person in people:
+            if not person.label:
+                continue
+            font = 12.5 * self._unit(person)  # pixels per em
+            pad = 0.32 * font
+            text = font * _text_size(person.label)
+            place = place_label(
+                self._inside(person.box), text + 2 * pad,
+                np.array([self.width, self.height]), taken, points)
+            taken.append(place)
+            color = self._color(person)
+            self._add(
+                FancyBboxPatch(
+                    place[:2] + pad,
+                    *text,
+                    boxstyle=f'round,pad={pad},rounding_size={pad}',
+                    facecolor=color,
+                    edgecolor='none'))
+            self._add(
+                Text(
+                    place[0] + pad,
+                    place[3] - pad,
+                    person.label,
+                    size=self._points(font),
+                    fontproperties=FONT,
+                    color='black'
+                    if np.dot(color, LUMINANCE) > 0.45 else 'white'))
+
+    def _add(self, artist: Artist) -> None:
+        """Lay an artist over all that was drawn before."""
+        artist.set_zorder(len(self.ax_save.get_children()) + 3)
+        self.ax_save.add_artist(artist)
+
+    def _unit(self, person: Person) -> float:
+        """Length in image pixels that line widths and texts are multiples of.
+
+        It grows with the image and shrinks with the person, within what can
+        be told apart on the canvas.
+        """
+        image_side = np.sqrt(self.width * self.height)
+        person_side = np.sqrt(np.prod(person.box[2:] - person.box[:2]))
+        shrink = np.clip(3 * person_side / image_side, 0.6, 1)
+        on_canvas = shrink * max(image_side * self.zoom / 500, 0.95)
+        return max(on_canvas, 0.75) / self.zoom
+
+    def _points(self, pixels):
+        """Image pixels to the typographic points of matplotlib's widths."""
+        return pixels * self.zoom * 72 / self.dpi
+
+    def _inside(self, box: np.ndarray) -> np.ndarray:
+        """The part of a box (4,) xyxy that lies in the image."""
+        return np.clip(box, 0, np.tile([self.width, self.height], 2))
+
+    def _color(self, person: Person) -> Color:
+        return self.person_colors[person.color_index % len(self.person_colors)]
+
+    def _keypoint_colors(self, num_keypoints: int) -> List[Color]:
+        """Color of each keypoint by the side of the body its name tells."""
+        names = self.dataset_meta.get('keypoint_names', ())
+        if len(names) != num_keypoints:
+            return [CENTER_COLOR] * num_keypoints
+        return [
+            LEFT_COLOR if name.startswith('left') else
+            RIGHT_COLOR if name.startswith('right') else CENTER_COLOR
+            for name in names
+        ]
+
+
+def _text_size(text: str) -> np.ndarray:
+    """Width and cap height of a text, in em."""
+    font = FONT.copy()
+    font.set_size(100)
+    width, *_ = TextToPath().get_text_width_height_descent(text, font, False)
+    _, height, _ = TextToPath().get_text_width_height_descent('F', font, False)
+    return np.array([width, height]) / 100

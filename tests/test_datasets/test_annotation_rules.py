@@ -1,0 +1,179 @@
+import json
+
+import pytest
+
+from mmhqnet.datasets.annotation_rules import (find_problems,
+                                               read_annotation_file)
+from mmhqnet.utils.errors import InputError
+
+
+def problems_of(content, extra_fields=()):
+    return list(find_problems(content, 17, extra_fields))
+
+
+def test_proper_annotations_have_no_problems(tiny, photos):
+    assert problems_of(tiny) == []
+    content = read_annotation_file(photos / 'person_keypoints.json')
+    assert len(content['annotations']) == 67
+    assert problems_of(content) == []
+
+
+MALFORMED = [
+    ('bbox', [1, 2, 3]),
+    ('bbox', [1, 2, 3, 'x']),
+    ('bbox', [1, 2, 3, float('nan')]),
+    ('bbox', None),
+    ('area', None),
+    ('area', '12'),
+    ('iscrowd', 2),
+    ('keypoints', [0] * 50),
+    ('keypoints', [0] * 54),
+    ('keypoints', 'none'),
+    ('keypoints', ['0'] * 51),
+    ('segmentation', 'none'),
+    ('segmentation', [1, 2, 3, 4, 5, 6]),
+    ('segmentation', dict(size=[80, 100])),
+    ('segmentation', dict(size=[100, 80], counts='0')),
+    ('gender', 2),
+    ('gender', 'female'),
+    ('age', 300),
+    ('age', -5),
+    ('age', 85.5),
+    ('age', '27'),
+    ('age', True),
+    ('valid', [1] * 8),
+    ('valid', dict(gender=2)),
+    ('image_id', 99),
+    ('image_id', None),
+    ('category_id', 99),
+    ('id', 12),
+    ('id', None),
+]
+
+
+@pytest.mark.parametrize('field, value', MALFORMED)
+def test_each_malformed_field_is_one_problem(tiny, field, value):
+    annotation = tiny['annotations'][0]
+    annotation[field] = value
+    problem, = problems_of(tiny)
+    # Where an id is used twice, the second use is at fault.
+    assert problem.id == (12 if value == 12 else annotation['id'])
+    assert (problem.section, problem.field) == ('annotation', field)
+    assert '\n' not in str(problem) and f"'{field}'" in str(problem)
+
+
+@pytest.mark.parametrize('field',
+                         ['id', 'image_id', 'category_id', 'bbox', 'area'])
+def test_each_missing_field_is_one_problem(tiny, field):
+    del tiny['annotations'][0][field]
+    problem, = problems_of(tiny)
+    assert (problem.section, problem.field) == ('annotation', field)
+    assert str(problem).endswith('found nothing')
+
+
+@pytest.mark.parametrize('field, value', [
+    ('keypoints', None),
+    ('segmentation', None),
+    ('segmentation', []),
+    ('segmentation', [[1, 2, 3, 4]]),
+    ('gender', -1),
+    ('gender', None),
+    ('age', -1),
+    ('age', 0),
+    ('age', 85),
+    ('valid', dict(something_new=0)),
+    ('valid', None),
+])
+def test_what_is_tolerated(tiny, field, value):
+    tiny['annotations'][0][field] = value
+    assert problems_of(tiny) == []
+
+
+@pytest.mark.parametrize('flag, field, value', [
+    ('gender', 'gender', 7),
+    ('age', 'age', 300),
+    ('keypoints_2d', 'keypoints', []),
+    ('segmentation', 'segmentation', 'none'),
+    ('bboxes', 'bbox', []),
+])
+def test_labels_that_are_not_valid_are_not_looked_at(tiny, flag, field, value):
+    annotation = tiny['annotations'][0]
+    annotation[field] = value
+    assert len(problems_of(tiny)) == 1
+    annotation['valid'][flag] = 0
+    assert problems_of(tiny) == []
+
+
+@pytest.mark.parametrize('field, good, bad', [
+    ('face_box', [1, 2, 3, 4], [1, 2, 3]),
+    ('foot_kpts', [0] * 18, [0] * 17),
+    ('smpl', dict(pose=[0.] * 72, betas=[0.] * 10), dict(pose=[0.] * 72)),
+])
+def test_extra_fields_are_looked_at_when_asked_for(tiny, field, good, bad):
+    tiny['annotations'][1][field] = good
+    assert problems_of(tiny, extra_fields=(field, )) == []
+    tiny['annotations'][1][field] = bad
+    assert problems_of(tiny) == []
+    problem, = problems_of(tiny, extra_fields=(field, ))
+    assert (problem.id, problem.field) == (12, field)
+
+
+@pytest.mark.parametrize('field, value', [('file_name', None), ('height', 0),
+                                          ('width', '100'), ('id', 1)])
+def test_malformed_images(tiny, field, value):
+    tiny['images'][2][field] = value
+    problem, = problems_of(tiny)
+    assert (problem.section, problem.field) == ('image', field)
+
+
+def test_other_categories_are_not_judged(tiny):
+    tiny['categories'].append(dict(id=2, name='dog'))
+    tiny['annotations'].append(dict(id=15, image_id=1, category_id=2))
+    assert problems_of(tiny) == []
+
+
+@pytest.mark.parametrize('content', [[], None, 'text', 3])
+def test_content_must_be_a_dict(content):
+    problem, = problems_of(content)
+    assert problem.field == 'content'
+
+
+@pytest.mark.parametrize('section', ['images', 'annotations', 'categories'])
+def test_missing_sections(tiny, section):
+    del tiny[section]
+    problem, = problems_of(tiny)
+    assert problem.field == section
+
+
+def test_no_person_category(tiny):
+    tiny['categories'] = [dict(id=1, name='dog')]
+    problem, = problems_of(tiny)
+    assert problem.field == 'categories' and "'person'" in str(problem)
+
+
+def test_entries_that_are_not_dicts(tiny):
+    tiny['images'].append(7)
+    tiny['annotations'].append([])
+    assert [p.section for p in problems_of(tiny)] == ['image', 'annotation']
+
+
+def test_all_problems_of_a_file_are_found(tiny):
+    tiny['annotations'][0].update(age=300, gender=5)
+    tiny['annotations'][1].update(bbox=[])
+    assert [(p.id, p.field) for p in problems_of(tiny)] == [(11, 'gender'),
+                                                            (11, 'age'),
+                                                            (12, 'bbox')]
+
+
+def test_reading(tmp_path):
+    path = tmp_path / 'a.json'
+    with pytest.raises(InputError, match=r'cannot read .*a\.json.*No such'):
+        read_annotation_file(path)
+    path.write_text('{"images": [')
+    with pytest.raises(InputError, match=r'a\.json is not JSON'):
+        read_annotation_file(path)
+    path.write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(InputError, match=r'a\.json is not JSON'):
+        read_annotation_file(path)
+    path.write_text(json.dumps({}))
+    assert read_annotation_file(path) == {}

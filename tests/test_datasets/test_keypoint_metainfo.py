@@ -1,0 +1,97 @@
+import sys
+
+import pytest
+
+from mmhqnet.datasets import keypoint_metainfo
+from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
+from mmhqnet.utils.errors import InputError
+
+
+@pytest.mark.parametrize('name, num_keypoints', [('coco', 17), ('ochuman', 17),
+                                                 ('humanart', 17),
+                                                 ('crowdpose', 14)])
+def test_keypoints_of_known_data_sets(name, num_keypoints):
+    meta = load_keypoint_metainfo(name)
+    assert meta['num_keypoints'] == num_keypoints
+    for key in ('keypoint_names', 'flip_indices', 'keypoint_colors', 'sigmas'):
+        assert len(meta[key]) == num_keypoints
+    assert len(meta['skeleton_links']) == len(meta['skeleton_link_colors'])
+    assert all(0 <= i < num_keypoints and 0 <= j < num_keypoints
+               for i, j in meta['skeleton_links'])
+
+
+@pytest.mark.parametrize('name', ['coco', 'crowdpose'])
+def test_a_flip_swaps_left_and_right(name):
+    meta = load_keypoint_metainfo(name)
+    names, flip = meta['keypoint_names'], meta['flip_indices']
+    for i, keypoint in enumerate(names):
+        assert flip[flip[i]] == i
+        mirrored = keypoint.replace('left',
+                                    '#').replace('right',
+                                                 'left').replace('#', 'right')
+        assert names[flip[i]] == mirrored
+    assert sorted(meta['flip_pairs']) == sorted(
+        (i, j) for i, j in enumerate(flip) if i < j)
+
+
+def test_coco_numbers():
+    meta = load_keypoint_metainfo()
+    assert meta['keypoint_names'][0] == 'nose'
+    assert meta['keypoint_names'][16] == 'right_ankle'
+    assert meta['flip_pairs'] == [(i, i + 1) for i in range(1, 17, 2)]
+    assert meta['sigmas'] == pytest.approx([
+        sigma / 10 for sigma in (.26, .25, .25, .35, .35, .79, .79, .72, .72,
+                                 .62, .62, 1.07, 1.07, .87, .87, .89, .89)
+    ])
+
+
+def test_what_is_returned_can_be_changed_safely():
+    load_keypoint_metainfo()['sigmas'].clear()
+    assert len(load_keypoint_metainfo()['sigmas']) == 17
+
+
+def test_reading_does_not_import_mmpose(monkeypatch):
+    for module in [m for m in sys.modules if m.split('.')[0] == 'mmpose']:
+        monkeypatch.delitem(sys.modules, module)
+    keypoint_metainfo._read.cache_clear()
+    load_keypoint_metainfo('coco')
+    assert 'mmpose' not in sys.modules
+
+
+def test_own_description_file(tmp_path):
+    path = tmp_path / 'two.py'
+    path.write_text(
+        'dataset_info = dict(keypoint_info={'
+        "0: dict(name='left', id=0, color=[1, 2, 3], swap='right'),"
+        "1: dict(name='right', id=1, color=[4, 5, 6], swap='left')},"
+        "skeleton_info={0: dict(link=('left', 'right'), color=[7, 8, 9])},"
+        'sigmas=[.1, .2])')
+    assert load_keypoint_metainfo(str(path)) == dict(
+        num_keypoints=2,
+        keypoint_names=['left', 'right'],
+        flip_indices=[1, 0],
+        flip_pairs=[(0, 1)],
+        skeleton_links=[(0, 1)],
+        keypoint_colors=[(1, 2, 3), (4, 5, 6)],
+        skeleton_link_colors=[(7, 8, 9)],
+        sigmas=[.1, .2])
+
+
+def test_a_file_without_keypoints_is_named(tmp_path):
+    path = tmp_path / 'empty.py'
+    path.write_text('dataset_info = dict(sigmas=[])')
+    with pytest.raises(InputError, match='empty.py.*keypoint_info'):
+        load_keypoint_metainfo(str(path))
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(InputError, match="no 'cooc'.*coco, "):
+        load_keypoint_metainfo('cooc')
+    with pytest.raises(InputError, match='no such file: absent.py'):
+        load_keypoint_metainfo('absent.py')
+
+
+def test_without_mmpose_the_message_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(keypoint_metainfo, 'find_spec', lambda name: None)
+    with pytest.raises(InputError, match='pip install .*mmpose'):
+        load_keypoint_metainfo('coco')

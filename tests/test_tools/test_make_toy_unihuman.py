@@ -1,0 +1,466 @@
+"""Toy UniHuman: the drawings are annotated exactly and written safely."""
+import contextlib
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+TOOL = (Path(__file__).parents[2] / 'tools' / 'dataset_converters' /
+        'make_toy_unihuman.py')
+sys.path.insert(0, str(TOOL.parent))
+
+import make_toy_unihuman as tool  # noqa: E402
+from toy_unihuman import KEYPOINT_NAMES, draw_scene  # noqa: E402
+from toy_unihuman.body import sample_pose  # noqa: E402
+from toy_unihuman.canvas import Canvas  # noqa: E402
+from toy_unihuman.figure import PARTS, Figure  # noqa: E402
+from toy_unihuman.scene import _annotate  # noqa: E402
+from toy_unihuman.traits import (FEMALE, MALE, MAX_AGE, fashion,  # noqa: E402
+                                 sample_traits)
+
+SMALL = ['--num-train', '12', '--num-val', '6', '--image-size', '96', '80']
+
+
+def write(out, *options):
+    """Run the tool in this process with few small images."""
+    tool.main([str(out), *SMALL, *options])
+
+
+def file_bytes(folder):
+    return {str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob('*')) if path.is_file()}
+
+
+def load(out, split):
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(tool.annotation_file(out, split)))
+
+
+def person(age=30, gender=MALE, seed=0):
+    """Traits of a given age and gender."""
+    rng = np.random.default_rng(seed)
+    while True:
+        traits = sample_traits(rng)
+        if (traits.age, traits.gender) == (age, gender):
+            return traits
+
+
+def figure(foot=(60, 115), index=1, height=100, yaw=0.0, seed=0, **kwargs):
+    """An upright figure that faces where it is told."""
+    traits = person(**kwargs)
+    traits.cane = traits.balloon = False
+    rng = np.random.default_rng(seed)
+    while True:
+        pose = sample_pose(rng, traits)
+        limbs = [pose.joints[f'{side}_wrist'] for side in ('left', 'right')]
+        if all(abs(wrist[0]) > 0.15 for wrist in limbs):
+            break
+    pose.yaw, pose.head_yaw = yaw, yaw
+    return Figure(traits, pose, foot, height, index)
+
+
+def annotate(canvas, painted):
+    return _annotate(canvas, canvas.label_map(), painted)
+
+
+def keypoints_of(annotation):
+    values = np.array(annotation['keypoints'], float).reshape(17, 3)
+    return dict(zip(KEYPOINT_NAMES, values))
+
+
+@pytest.fixture(scope='module')
+def scenes():
+    """150 scenes of 96 x 112 pixels."""
+    return [draw_scene(np.random.default_rng([7, index]), 96, 112)
+            for index in range(150)]
+
+
+@pytest.fixture(scope='module')
+def data_set(tmp_path_factory):
+    """A small data set, half of whose attributes are left out."""
+    out = tmp_path_factory.mktemp('toy') / 'data'
+    write(out, '--num-train', '60', '--unlabelled', '0.5')
+    return out
+
+
+class TestDrawing:
+
+    def test_picture_and_people(self, scenes):
+        assert {len(people) for _, people in scenes} == {1, 2, 3}
+        for picture, _ in scenes:
+            assert picture.shape == (96, 112, 3)
+            assert picture.dtype == np.uint8
+            assert picture.std() > 5
+
+    def test_masks_never_overlap(self, scenes, data_set):
+        coco = load(data_set, 'train')
+        for image_id in coco.getImgIds():
+            masks = [coco.annToMask(ann)
+                     for ann in coco.imgToAnns[image_id]]
+            assert np.sum(masks, axis=0).max() == 1
+
+    def test_area_and_box_are_those_of_the_mask(self, data_set):
+        coco = load(data_set, 'train')
+        for ann in coco.anns.values():
+            mask = coco.annToMask(ann)
+            image = coco.imgs[ann['image_id']]
+            assert mask.shape == (image['height'], image['width'])
+            assert ann['area'] == mask.sum() > 0
+            rows, columns = np.nonzero(mask)
+            assert ann['bbox'] == [
+                columns.min(), rows.min(), columns.max() - columns.min() + 1,
+                rows.max() - rows.min() + 1]
+
+    def test_seen_keypoints_lie_on_the_person(self, data_set):
+        coco, seen = load(data_set, 'train'), 0
+        for ann in coco.anns.values():
+            mask = cv2.dilate(coco.annToMask(ann), np.ones((3, 3), np.uint8))
+            for x, y, visibility in keypoints_of(ann).values():
+                if visibility == 2:
+                    assert mask[int(y), int(x)]
+                    seen += 1
+        assert seen > 500
+
+    def test_visibility_flags(self, scenes):
+        flags = []
+        for _, people in scenes:
+            for ann in people:
+                keypoints = np.array(list(keypoints_of(ann).values()))
+                visibility = keypoints[:, 2]
+                assert ann['num_keypoints'] == (visibility > 0).sum()
+                assert np.all(keypoints[visibility == 0] == 0)
+                labelled = keypoints[visibility > 0, :2]
+                assert np.all((labelled >= 0) & (labelled < (112, 96)))
+                flags.extend(visibility)
+        shares = [np.mean(np.array(flags) == flag) for flag in (0, 1, 2)]
+        assert 0.005 < shares[0] < 0.15
+        assert 0.08 < shares[1] < 0.4
+        assert shares[2] > 0.55
+
+    def test_face_box_goes_with_a_seen_nose(self, scenes):
+        for _, people in scenes:
+            for ann in people:
+                nose = keypoints_of(ann)['nose']
+                assert ann['valid']['face'] == ('face_box' in ann) == (
+                    nose[2] == 2)
+                if 'face_box' in ann:
+                    x, y, width, height = ann['face_box']
+                    assert 0 <= x and x + width <= 112.01
+                    assert 0 <= y and y + height <= 96.01
+                    # the tip of a nose in profile may stick out of the face
+                    assert x - 0.1 * height <= nose[0]
+                    assert nose[0] <= x + width + 0.1 * height
+                    assert y <= nose[1] <= y + height
+
+    def test_people_overlap_and_vary(self, scenes):
+        people = [ann for _, group in scenes for ann in group]
+        ages = np.array([ann['age'] for ann in people])
+        genders = np.array([ann['gender'] for ann in people])
+        assert ages.min() >= 0 and ages.max() <= MAX_AGE
+        assert np.all(np.histogram(ages, 5, (0, 85))[0] > 0.1 * len(ages))
+        assert 0.4 < genders.mean() < 0.6
+        touching = 0
+        for _, group in scenes:
+            boxes = np.array([ann['bbox'] for ann in group], float)
+            for i, (x, _, width, _) in enumerate(boxes):
+                touching += any(
+                    x < other[0] + other[2] and other[0] < x + width
+                    for other in np.delete(boxes, i, axis=0))
+        assert touching > 0.3 * len(people)
+
+    def test_left_and_right_swap_when_seen_from_behind(self):
+        for yaw, sign in ((0.0, 1), (np.pi, -1)):
+            canvas = Canvas(120, 120)
+            painted = figure(yaw=yaw)
+            painted.paint(canvas)
+            points = keypoints_of(annotate(canvas, painted))
+            for joint in ('eye', 'ear', 'shoulder', 'hip', 'ankle'):
+                left, right = points[f'left_{joint}'], points[f'right_{joint}']
+                assert sign * (left[0] - right[0]) > 0
+            assert points['nose'][2] == (2 if sign > 0 else 1)
+            assert points['left_shoulder'][2] == 2
+
+    def test_near_person_hides_the_far_one(self):
+        canvas = Canvas(120, 140)
+        far = figure(foot=(65, 112), index=1, seed=1)
+        near = figure(foot=(72, 116), index=2, gender=FEMALE, seed=2)
+        far.paint(canvas)
+        alone = annotate(canvas, far)
+        near.paint(canvas)
+        covered, front = annotate(canvas, far), annotate(canvas, near)
+        assert covered['area'] < 0.8 * alone['area']
+        labels = canvas.label_map() // PARTS
+        assert front['area'] == (labels == 2).sum()
+        before, after = keypoints_of(alone), keypoints_of(covered)
+        hidden = [name for name in KEYPOINT_NAMES
+                  if before[name][2] == 2 and after[name][2] == 1]
+        assert len(hidden) >= 3
+        for name in KEYPOINT_NAMES:  # hiding moves nothing
+            assert np.array_equal(before[name][:2], after[name][:2])
+
+    def test_far_people_are_painted_first(self, monkeypatch):
+        rows, paint = [], Figure.paint
+
+        def record(figure, canvas):
+            rows.append(figure.foot[1])
+            paint(figure, canvas)
+
+        monkeypatch.setattr(Figure, 'paint', record)
+        for seed in range(12):
+            _, people = draw_scene(np.random.default_rng(seed), 64, 64, 4)
+            final = rows[-len(people):]  # earlier attempts came before
+            assert final == sorted(final)
+
+    def test_things_hide_people_and_are_no_people(self):
+        canvas = Canvas(120, 120)
+        painted = figure()
+        painted.paint(canvas)
+        whole = annotate(canvas, painted)
+        canvas.box(0, 80, 120, 40, (90, 90, 90), label=0)
+        legless = annotate(canvas, painted)
+        assert legless['bbox'][1] + legless['bbox'][3] <= 80
+        assert legless['area'] < whole['area']
+        assert keypoints_of(legless)['left_ankle'][2] == 1
+        assert keypoints_of(legless)['left_shoulder'][2] == 2
+
+    def test_age_shows(self):
+        heights = [figure(age=age).points['pelvis'][1] -
+                   figure(age=age).points['head'][1]
+                   for age in (0, 4, 9, 20)]
+        assert heights == sorted(heights) and heights[0] < 0.6 * heights[-1]
+        assert person(2).head > person(8).head > person(25).head
+        grey = [np.mean([np.ptp(person(age, seed=seed).hair)
+                         for seed in range(12)]) for age in (20, 55, 80)]
+        assert grey[0] > grey[1] > grey[2]
+        assert person(80).stoop > person(40).stoop
+        for age in range(0, MAX_AGE - 15):  # no two generations dress alike
+            assert np.abs(fashion(age) - fashion(age + 15)).sum() > 40
+
+    def test_gender_shows(self):
+        styles = {gender: {person(30, gender, seed).hair_style
+                           for seed in range(20)}
+                  for gender in (MALE, FEMALE)}
+        assert not styles[MALE] & styles[FEMALE]
+        outfits = [person(30, FEMALE, seed).outfit for seed in range(20)]
+        assert np.mean([outfit != 'trousers' for outfit in outfits]) > 0.7
+        assert all(person(30, MALE, seed).outfit in ('trousers', 'shorts')
+                   for seed in range(20))
+
+    @pytest.mark.parametrize('height, width, persons',
+                             [(48, 48, 1), (150, 48, 3), (48, 150, 3),
+                              (96, 96, 12)])
+    def test_any_size(self, height, width, persons):
+        for seed in range(5):
+            picture, people = draw_scene(
+                np.random.default_rng(seed), height, width, persons)
+            assert picture.shape == (height, width, 3)
+            assert 1 <= len(people) <= persons
+
+
+class TestFiles:
+
+    def test_same_options_same_bytes(self, tmp_path):
+        write(tmp_path / 'a')
+        write(tmp_path / 'b')
+        write(tmp_path / 'c', '--seed', '1')
+        first, second, other = (file_bytes(tmp_path / name) for name in 'abc')
+        assert first == second
+        assert len(first) == 12 + 6 + 2 + 1
+        assert all(first[name] != other[name] for name in first)
+
+    def test_images_do_not_depend_on_their_number(self, tmp_path):
+        write(tmp_path / 'few', '--num-train', '3')
+        write(tmp_path / 'many', '--unlabelled', '1')
+        few, many = (file_bytes(tmp_path / name / 'images')
+                     for name in ('few', 'many'))
+        assert few.items() <= many.items()
+
+    def test_coco_unihuman_format(self, data_set):
+        for split, number in (('train', 60), ('val', 6)):
+            content = json.loads(
+                tool.annotation_file(data_set, split).read_text())
+            assert len(content['images']) == number
+            for image in content['images']:
+                path = data_set / 'images' / split / image['file_name']
+                assert cv2.imread(str(path)).shape == (80, 96, 3)
+                assert (image['width'], image['height']) == (96, 80)
+            ids = [ann['id'] for ann in content['annotations']]
+            assert len(set(ids)) == len(ids)
+            category, = content['categories']
+            assert category['name'] == 'person' and category['id'] == 1
+            assert len(category['keypoints']) == 17
+            assert len(category['skeleton']) == 19
+            for ann in content['annotations']:
+                assert list(ann['valid']) == [
+                    'labels', 'bboxes', 'keypoints_2d', 'segmentation',
+                    'smpl', 'gender', 'age', 'face']
+                assert ann['iscrowd'] == 0 and ann['category_id'] == 1
+
+    def test_splits_share_no_ids(self, data_set):
+        train, val = load(data_set, 'train'), load(data_set, 'val')
+        assert not set(train.imgs) & set(val.imgs)
+        assert not set(train.anns) & set(val.anns)
+
+    @pytest.mark.parametrize('kind', ['bbox', 'segm', 'keypoints'])
+    def test_truth_scores_full_marks(self, data_set, kind):
+        truth = load(data_set, 'val')
+        results = [dict(ann, score=1.0) for ann in truth.anns.values()]
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation = COCOeval(truth, truth.loadRes(results), kind)
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+        assert evaluation.stats[0] == pytest.approx(1)
+
+    def test_unlabelled_attributes_are_absent(self, data_set):
+        anns = load(data_set, 'train').anns.values()
+        for name in ('gender', 'age'):
+            labelled = [name in ann for ann in anns]
+            assert labelled == [ann['valid'][name] == 1 for ann in anns]
+            assert 0.3 < np.mean(labelled) < 0.7
+        both = [('gender' in ann, 'age' in ann) for ann in anns]
+        assert len(set(both)) == 4  # they go independently
+        for ann in load(data_set, 'val').anns.values():
+            assert ann['gender'] in (MALE, FEMALE)
+            assert isinstance(ann['age'], int) and 0 <= ann['age'] <= MAX_AGE
+            assert ann['valid']['gender'] == ann['valid']['age'] == 1
+
+    @pytest.mark.parametrize('fraction, expected', [('0', True), ('1', False)])
+    def test_unlabelled_extremes(self, tmp_path, fraction, expected):
+        write(tmp_path / 'out', '--unlabelled', fraction)
+        for ann in load(tmp_path / 'out', 'train').anns.values():
+            assert ('gender' in ann) == ('age' in ann) == expected
+
+    def test_no_images_in_a_split(self, tmp_path):
+        write(tmp_path / 'out', '--num-val', '0')
+        assert load(tmp_path / 'out', 'val').anns == {}
+        assert tool.is_complete(
+            tmp_path / 'out',
+            json.loads((tmp_path / 'out' / tool.OPTIONS_FILE).read_text()))
+
+
+class TestFolder:
+
+    def test_reuses_a_complete_one(self, tmp_path, capsys, monkeypatch):
+        write(tmp_path / 'out')
+        monkeypatch.setattr(tool, 'draw_scene', None)  # would fail
+        write(tmp_path / 'out')
+        assert 'same options' in capsys.readouterr().out
+
+    def test_replaces_its_own(self, tmp_path):
+        write(tmp_path / 'out')
+        before = file_bytes(tmp_path / 'out')
+        write(tmp_path / 'out', '--seed', '5')
+        assert file_bytes(tmp_path / 'out') != before
+        next((tmp_path / 'out' / 'images' / 'val').iterdir()).unlink()
+        write(tmp_path / 'out')
+        assert file_bytes(tmp_path / 'out') == before
+        assert [path.name for path in tmp_path.iterdir()] == ['out']
+
+    def test_writes_into_an_empty_folder(self, tmp_path):
+        (tmp_path / 'out').mkdir()
+        write(tmp_path / 'out')
+        assert load(tmp_path / 'out', 'train').anns
+
+    @pytest.mark.parametrize('own', [True, False])
+    def test_keeps_what_others_wrote(self, tmp_path, capsys, own):
+        out = tmp_path / 'out'
+        out.mkdir()
+        if own:
+            write(out)
+        (out / 'thesis.txt').write_text('precious')
+        before = file_bytes(out)
+        with pytest.raises(SystemExit) as stop:
+            write(out, '--seed', '9')
+        assert stop.value.code == 2
+        error = capsys.readouterr().err
+        assert error.count('\n') == 1 and 'not empty' in error
+        assert file_bytes(out) == before
+
+    def test_out_is_a_file(self, tmp_path, capsys):
+        (tmp_path / 'out').write_text('precious')
+        with pytest.raises(SystemExit):
+            write(tmp_path / 'out')
+        assert 'is a file' in capsys.readouterr().err
+        assert (tmp_path / 'out').read_text() == 'precious'
+
+    @pytest.mark.parametrize('options, word', [
+        (['--num-train', '-1'], '--num-train'),
+        (['--num-val', '2000000'], '--num-val'),
+        (['--seed', '-3'], '--seed'),
+        (['--max-persons', '0'], '--max-persons'),
+        (['--max-persons', '99'], '--max-persons'),
+        (['--image-size', '8', '96'], '--image-size'),
+        (['--unlabelled', '1.5'], '--unlabelled'),
+        (['--unlabelled', 'nan'], '--unlabelled'),
+    ])
+    def test_bad_options(self, tmp_path, capsys, options, word):
+        with pytest.raises(SystemExit) as stop:
+            write(tmp_path / 'out', *options)
+        assert stop.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith('error: ') and error.count('\n') == 1
+        assert word in error
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize('earlier', [True, False])
+    def test_interrupted_run_leaves_no_trace(self, tmp_path, monkeypatch,
+                                             earlier):
+        if earlier:
+            write(tmp_path / 'out')
+        before = file_bytes(tmp_path)
+
+        def interrupt(rng, *args):
+            if interrupt.left == 0:
+                raise KeyboardInterrupt
+            interrupt.left -= 1
+            return draw_scene(rng, *args)
+
+        interrupt.left = 3
+        monkeypatch.setattr(tool, 'draw_scene', interrupt)
+        with pytest.raises(SystemExit) as stop:
+            write(tmp_path / 'out', '--seed', '1')
+        assert stop.value.code == 130
+        assert file_bytes(tmp_path) == before
+        assert (tmp_path / 'out').exists() == earlier
+
+    def _killed_run(self, tmp_path, how):
+        run = subprocess.Popen(
+            [sys.executable, str(TOOL), str(tmp_path / 'out'), '--num-train',
+             '100000'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.glob('.out.partial/images/train/*.jpg')):
+            assert run.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        run.send_signal(how)
+        run.communicate(timeout=30)
+        assert not (tmp_path / 'out').exists()
+        return run.returncode
+
+    def test_terminated_run_leaves_no_trace(self, tmp_path):
+        assert self._killed_run(tmp_path, signal.SIGTERM) == 143
+        assert not list(tmp_path.iterdir())
+
+    def test_run_after_a_killed_one(self, tmp_path):
+        self._killed_run(tmp_path, signal.SIGKILL)
+        write(tmp_path / 'out')
+        assert [path.name for path in tmp_path.iterdir()] == ['out']
+
+
+def test_is_light():
+    """The tool answers without loading torch or the OpenMMLab stack."""
+    check = ('import sys; import make_toy_unihuman; '
+             'print(sorted({"torch", "mmdet", "mmcv", "mmengine", "mmhqnet", '
+             '"matplotlib"} & set(sys.modules)))')
+    answer = subprocess.run([sys.executable, '-c', check], cwd=TOOL.parent,
+                            capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == '[]'

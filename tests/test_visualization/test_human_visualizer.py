@@ -1,0 +1,205 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.registry import VISUALIZERS as ROOT_VISUALIZERS
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+from mmengine.visualization import Visualizer
+
+from mmhqnet.visualization import HumanLocalVisualizer
+from mmhqnet.visualization.human_visualizer import (CENTER_COLOR, LEFT_COLOR,
+                                                    RIGHT_COLOR)
+
+GREY = np.full((120, 160, 3), 128, np.uint8)
+
+
+@pytest.fixture
+def draw(dataset_meta):
+    """Draws a sample on grey and returns the picture."""
+
+    def picture(sample, image=GREY, meta=dataset_meta, options=(), **kwargs):
+        visualizer = HumanLocalVisualizer(**dict(options))
+        visualizer.dataset_meta = meta
+        visualizer.add_datasample('test', image, sample, **kwargs)
+        return visualizer.get_image()
+
+    return picture
+
+
+def predicted(instances):
+    return DetDataSample(pred_instances=instances)
+
+
+def has_color(picture, color):
+    difference = np.abs(picture / 255 - np.array(color)).max(axis=-1)
+    return (difference < 0.02).any()
+
+
+def test_registered_in_mmdets_registry_too():
+    for scope in ('mmdet', 'mmhqnet'):
+        init_default_scope(scope)
+        visualizer = ROOT_VISUALIZERS.build(
+            dict(type='HumanLocalVisualizer', name=f'registered in {scope}'))
+        assert isinstance(visualizer, HumanLocalVisualizer)
+
+
+def test_nobody_leaves_the_image_as_it_is(draw, make_person):
+    noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3))
+    noise = noise.astype(np.uint8)
+    for sample in (predicted(make_person()[:0]), DetDataSample(), None):
+        assert (draw(sample, noise) == noise).all()
+
+
+def test_persons_below_the_threshold_are_not_drawn(draw, make_person):
+    sample = predicted(make_person(scores=torch.tensor([0.5])))
+    assert (draw(sample, pred_score_thr=0.6) == GREY).all()
+    assert (draw(sample, pred_score_thr=0.4) != GREY).any()
+
+
+@pytest.mark.parametrize('field', [
+    'masks', 'keypoints', 'genders', 'ages', 'scores'
+])
+def test_each_task_shows(draw, make_person, field):
+    def draw_truth(**changes):
+        sample = DetDataSample(gt_instances=make_person(**changes))
+        return draw(sample)
+
+    assert (draw_truth(**{field: None}) != draw_truth()).any()
+
+
+def test_drawing_stays_near_the_person(draw, make_person):
+    changed = (draw(predicted(make_person())) != GREY).any(axis=-1)
+    ys, xs = np.nonzero(changed)
+    assert xs.min() >= 43 and ys.max() <= 107
+    assert ys.min() < 25  # the label above the box
+
+
+def test_mask_is_filled_and_its_hole_is_not(draw, make_person):
+    mask = make_person().masks
+    mask[:, 50:80, 65:95] = False
+    picture = draw(
+        predicted(
+            make_person(masks=mask, keypoints=None, keypoint_scores=None)))
+    assert (picture[40:45, 60:100] != 128).any(axis=-1).all()
+    assert (picture[55:75, 70:90] == 128).all()
+
+
+def test_limbs_are_colored_by_side(draw, make_person):
+    plain = dict(masks=None, genders=None, ages=None, scores=None)
+    drawn = draw(
+        DetDataSample(gt_instances=make_person(**plain)),
+        options=dict(person_colors=['black']))
+    for color in (LEFT_COLOR, RIGHT_COLOR, CENTER_COLOR):
+        assert has_color(drawn, color)
+
+
+def test_without_skeleton_only_points(draw, make_person):
+    sample = predicted(make_person(masks=None))
+    points = draw(sample, meta={})
+    assert has_color(points, CENTER_COLOR)
+    assert not has_color(points, LEFT_COLOR)
+    limbs = draw(sample)
+    assert (limbs != GREY).sum() > (points != GREY).sum()
+
+
+def test_skeleton_of_another_keypoint_set_is_not_mixed_up(
+        draw, make_person, dataset_meta):
+    five = make_person(
+        keypoints=make_person().keypoints[:, :5],
+        keypoint_scores=torch.ones(1, 5))
+    picture = draw(predicted(five), meta=dataset_meta)
+    assert has_color(picture, CENTER_COLOR)
+
+
+def test_hidden_limbs_are_thinner(draw, make_person):
+    def inked(flag):
+        instances = make_person(
+            masks=None,
+            keypoint_scores=None,
+            keypoints_visible=torch.full((1, 17), float(flag)))
+        return (draw(DetDataSample(gt_instances=instances)) != GREY).sum()
+
+    assert inked(0) < inked(1) < inked(2)
+
+
+def test_track_keeps_its_color_whatever_its_place(draw, make_person):
+    other = make_person(bboxes=torch.tensor([[2., 2., 12., 12.]]))
+    boxes = dict(
+        masks=None, keypoints=None, keypoint_scores=None, genders=None,
+        ages=None)
+
+    def box_color(*ids_and_persons):
+        instances = InstanceData.cat([
+            InstanceData(
+                bboxes=person.bboxes, labels=person.labels,
+                instances_id=torch.tensor([track]))
+            for track, person in ids_and_persons
+        ])
+        return draw(DetDataSample(gt_instances=instances))[105, 80].tolist()
+
+    person = make_person(**boxes)
+    alone = box_color((5, person))
+    assert box_color((3, other), (5, person)) == alone
+    assert box_color((5, other), (3, person)) != alone
+
+
+def test_ground_truth_beside_prediction(draw, make_person):
+    sample = DetDataSample(
+        gt_instances=make_person(scores=None),
+        pred_instances=make_person(bboxes=torch.tensor([[2., 2., 60., 60.]])))
+    both = draw(sample)
+    assert both.shape == (120, 320, 3)
+    truth = draw(sample, draw_pred=False)
+    assert (both[:, :160] == truth).all()
+    assert (both[:, 160:] == draw(sample, draw_gt=False)).all()
+
+
+def test_no_empty_half_without_ground_truth(draw, make_person):
+    assert draw(predicted(make_person())).shape == GREY.shape
+
+
+def test_small_images_are_enlarged(draw, make_person):
+    sample = predicted(make_person())
+    large = draw(sample, options=dict(min_side=360))
+    assert large.shape == (360, 480, 3)
+    assert draw(sample, options=dict(min_side=60)).shape == GREY.shape
+    # The same things at the same places.
+    outline = cv2.resize(large, (160, 120), interpolation=cv2.INTER_AREA)
+    moved = np.abs(outline.astype(int) - GREY)[108:].max()
+    assert moved <= 2
+    assert np.abs(outline.astype(int) - GREY)[104:107, 60:100].max() > 20
+
+
+def test_written_picture_is_what_get_image_returns(
+        draw, make_person, tmp_path):
+    path = tmp_path / 'picture.png'
+    picture = draw(predicted(make_person()), out_file=str(path))
+    assert (cv2.imread(str(path))[..., ::-1] == picture).all()
+
+
+def test_drawing_leaves_random_numbers_and_sample_alone(draw, make_person):
+    instances = make_person()
+    before = instances.clone()
+    np.random.seed(3)
+    expected = np.random.RandomState(3).rand()
+    draw(predicted(instances))
+    assert np.random.rand() == expected
+    for field in before.keys():
+        assert torch.equal(before[field], instances[field])
+
+
+def test_boxes_beyond_the_border_and_odd_shapes(draw, make_person):
+    boxes = torch.tensor([[-20., -10., 400., 300.]])
+    assert draw(predicted(make_person(bboxes=boxes))).shape == GREY.shape
+    degenerate = torch.tensor([[50., 50., 50., 50.]])
+    empty = torch.zeros(1, 120, 160, dtype=torch.bool)
+    person = make_person(bboxes=degenerate, masks=empty)
+    assert draw(predicted(person)).shape == GREY.shape
+
+
+def test_config_options_reach_the_parent():
+    visualizer = HumanLocalVisualizer(name='x', line_width=5, alpha=0.1)
+    assert isinstance(visualizer, Visualizer)
+    assert (visualizer.line_width, visualizer.alpha) == (5, 0.1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py as _build_py
+from setuptools.command.egg_info import egg_info
 
 ROOT = Path(__file__).resolve().parent
 
@@ -37,6 +38,19 @@ class build_py(_build_py):
                     ignore=shutil.ignore_patterns('__pycache__'))
             else:
                 shutil.copy2(source, target)
+        if self.editable_mode:
+            self.write_egg_info()
+
+    def write_egg_info(self):
+        """Let MIM and MMEngine find the checkout when it is on the path.
+
+        They take the package to be next to its metadata. Those of an editable
+        install are in site-packages, without the package.
+        """
+        command = egg_info(self.distribution)
+        command.egg_base = str(ROOT)
+        command.ensure_finalized()
+        command.run()
 
 
 def version():
@@ -96,7 +110,6 @@ setup(
         # writing a graph, and checking it against the PyTorch model
         'export': ['onnx>=1.16', 'onnxscript', 'onnxruntime>=1.18'],
         # tests and formatting; setuptools below 82 still has pkg_resources
-        'dev': [
-            'pytest>=8', 'flake8', 'isort', 'yapf', 'wheel', 'setuptools<82'
-        ],
+        'dev':
+        ['pytest>=8', 'flake8', 'isort', 'yapf', 'wheel', 'setuptools<82'],
     })

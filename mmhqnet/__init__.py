@@ -5,8 +5,8 @@ Importing the package is as light as importing mmdet:
 * it checks the versions of torch, mmengine, mmcv and mmdet;
 * it lets ``torch.load`` read the checkpoints that MMEngine writes;
 * it makes ``_base_ = 'mmhqnet::hqnet/...'`` known to MMEngine's configs;
-* it tells mmdet's registries where to find our models, datasets, metrics,
-  visualisers and hooks, which are imported when the first one is built.
+* it tells mmdet's registries where to find our models, datasets, metrics and
+  visualisers, which are imported when the first one is built.
 
 A config that other tools than ours shall read therefore says
 ``custom_imports = dict(imports=['mmhqnet'])``.

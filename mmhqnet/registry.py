@@ -10,6 +10,7 @@ registries, so that ``import mmhqnet`` costs no more than ``import mmdet`` and
 the models, datasets and metrics are imported when something is built.
 """
 from mmdet import registry as mmdet_registry
+from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import Registry
 
 
@@ -54,9 +55,9 @@ VISUALIZERS = MirroringRegistry(mmdet_registry.VISUALIZERS,
                                 'mmhqnet.visualization')
 VISBACKENDS = MirroringRegistry(mmdet_registry.VISBACKENDS)
 
-HOOKS = MirroringRegistry(mmdet_registry.HOOKS, 'mmhqnet.engine')
+HOOKS = MirroringRegistry(mmdet_registry.HOOKS)
 OPTIM_WRAPPER_CONSTRUCTORS = MirroringRegistry(
-    mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'mmhqnet.engine')
+    mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS)
 OPTIM_WRAPPERS = MirroringRegistry(mmdet_registry.OPTIM_WRAPPERS)
 OPTIMIZERS = MirroringRegistry(mmdet_registry.OPTIMIZERS)
 PARAM_SCHEDULERS = MirroringRegistry(mmdet_registry.PARAM_SCHEDULERS)
@@ -64,3 +65,6 @@ LOOPS = MirroringRegistry(mmdet_registry.LOOPS)
 RUNNERS = MirroringRegistry(mmdet_registry.RUNNERS)
 RUNNER_CONSTRUCTORS = MirroringRegistry(mmdet_registry.RUNNER_CONSTRUCTORS)
 LOG_PROCESSORS = MirroringRegistry(mmdet_registry.LOG_PROCESSORS)
+
+# Has no child in mmdet; inference looks here for its collate function.
+FUNCTIONS = MirroringRegistry(MMENGINE_FUNCTIONS)

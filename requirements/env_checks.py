@@ -98,8 +98,10 @@ def keep_users_choice(pins, installed):
     Returns:
         dict[str, str]: Versions that pip is held to.
     """
-    kept = {name: installed[name] for name in USERS_CHOICE
-            if name in installed}
+    kept = {
+        name: installed[name]
+        for name in USERS_CHOICE if name in installed
+    }
     return {**pins, **kept}
 
 
@@ -157,8 +159,8 @@ def broken_distributions(site_packages):
         with open(record, encoding='utf-8') as lines:
             files = (line.rsplit(',', 2)[0].strip('"') for line in lines)
             if not all(
-                    os.path.lexists(site_packages / file) for file in files
-                    if not file.endswith('.pyc')):
+                    os.path.lexists(site_packages / file)
+                    for file in files if not file.endswith('.pyc')):
                 broken.append(dist_info)
     return broken
 
@@ -174,19 +176,20 @@ def check_compiler():
         raise StepFailed(
             f'the headers of Python are missing ({header})',
             'install them (Debian: apt-get install python3.11-dev)')
-    c_compiler = os.environ.get('CC') or sysconfig.get_config_var('CC')
-    for language, command, flags in (
-        ('C', c_compiler or 'cc', ['-x', 'c']),
-        ('C++', os.environ.get('CXX') or 'c++', ['-x', 'c++', '-std=c++17'])):
-        command = shlex.split(command)
+    compilers = [('C', 'CC', sysconfig.get_config_var('CC') or 'cc', '-xc'),
+                 ('C++', 'CXX', 'c++', '-xc++')]
+    for language, variable, default, option in compilers:
+        command = shlex.split(os.environ.get(variable) or default)
         if shutil.which(command[0]) is None:
-            variable = 'CC' if language == 'C' else 'CXX'
             raise StepFailed(
                 f'no {language} compiler ({command[0]}) found',
                 f'install one (Debian: apt-get install g++) or set {variable}')
-        done = subprocess.run([
-            *command, *flags, '-fsyntax-only', f'-I{header.parent}', '-'
-        ], input='#include <Python.h>\n', capture_output=True, text=True)
+        options = [option, '-fsyntax-only', f'-I{header.parent}', '-']
+        done = subprocess.run(
+            command + options,
+            input='#include <Python.h>\n',
+            capture_output=True,
+            text=True)
         if done.returncode:
             raise StepFailed(
                 f'{command[0]} does not compile: {diagnose(done.stderr)[0]}',

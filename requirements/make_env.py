@@ -89,8 +89,10 @@ class Environment:
                 for number, (name, step) in enumerate(self.steps.items(), 1):
                     self.do(f'[{number}/{len(self.steps)}] {name}', step)
             self.stamp_path.write_text(json.dumps(self.state(), indent=1))
-            print(f'environment .venv ready in '
-                  f'{duration(time.monotonic() - begin)}', flush=True)
+            print(
+                f'environment .venv ready in '
+                f'{duration(time.monotonic() - begin)}',
+                flush=True)
 
     def do(self, title, step):
         """Do one step and print its line."""
@@ -119,8 +121,10 @@ class Environment:
                      self.root / 'setup.py'):
             if path.suffix in ('.txt', '.py'):
                 sources.update(path.read_bytes())
-        distributions = {path.name for path in
-                         self.site_packages.glob('*.dist-info')}
+        distributions = {
+            path.name
+            for path in self.site_packages.glob('*.dist-info')
+        }
         return dict(
             root=str(self.root),
             sources=sources.hexdigest(),
@@ -234,8 +238,10 @@ class Environment:
             'int(bool(CUDA_HOME)))').split()
         with_cuda = gpu == toolkit == '1'
         if gpu > toolkit:
-            print('\n      GPU found, but no nvcc: compiling for the CPU only',
-                  end=' ', flush=True)
+            print(
+                '\n      GPU found, but no nvcc: compiling for the CPU only',
+                end=' ',
+                flush=True)
         folder = self.cache / wheel_key(torch, version, with_cuda)
         install = ('install', '--no-deps', '--force-reinstall')
         wheel = compiled_mmcv(folder)
@@ -249,10 +255,11 @@ class Environment:
     def compile_mmcv(self, folder, with_cuda):
         """Compile mmcv aside and move the finished wheel into the cache."""
         jobs = os.environ.get('MAX_JOBS') or str(compile_jobs())
-        print(f'\n      compiling with {jobs} jobs, about ten minutes on two '
-              f'cores, once: the wheel is kept in {folder}',
-              end=' ',
-              flush=True)
+        print(
+            f'\n      compiling with {jobs} jobs, about ten minutes on two '
+            f'cores, once: the wheel is kept in {folder}',
+            end=' ',
+            flush=True)
         environment = dict(os.environ, MMCV_WITH_OPS='1', MAX_JOBS=jobs)
         if not with_cuda:
             environment.update(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
@@ -322,16 +329,18 @@ class Environment:
                     os.killpg(process.pid, signal.SIGTERM)
                 raise
         if process.returncode < 0:
-            raise StepFailed(f'killed by signal {-process.returncode}',
-                             'call again; if it was short of memory, with '
-                             'MAX_JOBS=1')
+            raise StepFailed(
+                f'killed by signal {-process.returncode}',
+                'call again; if it was short of memory, with '
+                'MAX_JOBS=1')
         if process.returncode:
             raise StepFailed(*diagnose(self.output_since(start)))
 
     def show_life(self, start):
         """Print the time spent and how far the compiler is."""
         spent = duration(time.monotonic() - self.begin)
-        counts = re.findall(r'^ *\[(\d+/\d+)\]', self.output_since(start), re.M)
+        counts = re.findall(r'^ *\[(\d+/\d+)\]', self.output_since(start),
+                            re.M)
         files = f', {counts[-1]} files compiled' if counts else ''
         print(f'\n      still at it, {spent}{files}', end=' ', flush=True)
 

@@ -21,6 +21,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
+TRUTH_PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadHumanAnnotations'),
+    dict(type='PackHumanInputs')
+]
 TASKS = ('box', 'mask', 'pose', 'gender', 'age')
 
 
@@ -36,8 +41,7 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description='Draw toy data, train a small HQNet on them, evaluate all '
         'tasks on held-out images and draw what it finds in some of them.')
-    parser.add_argument(
-        '--out-dir', type=Path, default=Path('work_dirs/demo'))
+    parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument(
         '--num-train',
         type=int,
@@ -182,55 +186,52 @@ def draw_pictures(args, log):
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
-    from mmhqnet.registry import DATASETS
+    from mmhqnet.registry import DATASETS, VISUALIZERS
     init_default_scope('mmhqnet')
     config_file, checkpoint = trained_model(args.out_dir)
     config = Config.fromfile(config_file)
-    held_out = DATASETS.build(config.test_dataloader.dataset)
+    held_out = DATASETS.build(
+        dict(config.test_dataloader.dataset, pipeline=TRUTH_PIPELINE))
     count = min(args.num_pictures, len(held_out))
     samples = [held_out[i]['data_samples'] for i in range(count)]
     folder = args.out_dir / 'pictures'
     run_tool(log, 'image_demo.py', *[s.img_path for s in samples], '--config',
              config_file, '--checkpoint', checkpoint, '--out-dir', folder)
     overview = folder / 'overview.jpg'
-    draw_overview(samples, config, folder / 'vis', overview)
+    visualizer = VISUALIZERS.build(dict(config.visualizer, vis_backends=None))
+    visualizer.dataset_meta = held_out.metainfo
+    draw_overview(samples, visualizer, folder / 'vis', overview)
     return str(overview)
 
 
-def draw_overview(samples, config, predictions, out_file):
+def draw_overview(samples, visualizer, predictions, out_file):
     """Put the pictures of the predictions beside the ground truth.
 
     Args:
         samples (list[DetDataSample]): With ``gt_instances`` and ``img_path``.
-        config (Config): With the visualizer and the test data set.
+        visualizer (HumanLocalVisualizer): Draws the ground truth.
         predictions (Path): Folder of the pictures of the predictions.
         out_file (Path): The picture to write.
     """
     import mmcv
     import numpy as np
 
-    from mmhqnet.registry import DATASETS, VISUALIZERS
-    visualizer = VISUALIZERS.build(dict(config.visualizer, vis_backends=None))
-    visualizer.dataset_meta = DATASETS.build(
-        dict(config.test_dataloader.dataset, lazy_init=True)).metainfo
     pairs = []
     for sample in samples:
         name = os.path.basename(sample.img_path)
         photo = mmcv.imread(sample.img_path, channel_order='rgb')
         visualizer.add_datasample(name, photo, sample, draw_pred=False)
         truth = visualizer.get_image()[..., ::-1]
-        found = mmcv.imread(str(predictions / name))
-        pairs.append(np.hstack([truth, found]))
-    columns = 2
-    blank = [np.full_like(pairs[0], 255)] * (-len(pairs) % columns)
-    pairs += blank
-    rows = [np.hstack(pairs[i:i + columns])
-            for i in range(0, len(pairs), columns)]
+        pair = np.hstack([truth, mmcv.imread(predictions / name)])
+        pairs.append(mmcv.impad(pair, padding=6, pad_val=255))
+    if len(pairs) % 2:
+        pairs.append(np.full_like(pairs[0], 255))
+    rows = [np.hstack(pairs[i:i + 2]) for i in range(0, len(pairs), 2)]
     mmcv.imwrite(np.vstack(rows), str(out_file))
 
 
-STAGES = dict(data=make_data, train=train, test=evaluate,
-              pictures=draw_pictures)
+STAGES = dict(
+    data=make_data, train=train, test=evaluate, pictures=draw_pictures)
 
 
 def run(args):
@@ -248,8 +249,10 @@ def run(args):
     summary.unlink(missing_ok=True)  # no old scores beside a new failure
     results, seconds = {}, {}
     for number, (name, stage) in enumerate(STAGES.items(), 1):
-        title = f'{number}/{len(STAGES)} {name}: {stage.__doc__.splitlines()[0]}'
-        print(f'\n{"=" * 79}\n{title}\n{"=" * 79}', flush=True)
+        rule, what = '=' * 79, stage.__doc__.splitlines()[0]
+        print(
+            f'\n{rule}\n{number}/{len(STAGES)} {name}: {what}\n{rule}',
+            flush=True)
         log = logs / f'{number}_{name}.log'
         log.write_text('')
         start = time.perf_counter()
@@ -290,9 +293,9 @@ def summary_table(ap, seconds):
     """
     rule = '-' * 18
     return '\n'.join([
-        '', f'{"task":<10}{"AP":>8}', rule,
-        *(f'{task:<10}{value:>8.3f}' for task, value in ap.items()), '',
-        f'{"stage":<10}{"seconds":>8}', rule,
+        '', f'{"task":<10}{"AP":>8}', rule, *(f'{task:<10}{value:>8.3f}'
+                                              for task, value in ap.items()),
+        '', f'{"stage":<10}{"seconds":>8}', rule,
         *(f'{stage:<10}{value:>8.1f}' for stage, value in seconds.items()),
         f'{"total":<10}{sum(seconds.values()):>8.1f}', ''
     ])

@@ -5,7 +5,7 @@ any others in COCO's result format; gender and age need a file whose results
 have ``bbox``, ``score``, ``gender`` and ``age``.
 
 Example:
-    python tools/eval_results.py annotations.json --results work_dirs/results \\
+    python tools/eval_results.py val.json --results work_dirs/results \\
         --protocol official ignore_unlabelled --json ap.json
 """
 import argparse

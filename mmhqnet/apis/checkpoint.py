@@ -72,8 +72,10 @@ def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
     Raises:
         InputError: If weights are missing or have another shape.
     """
-    stored = {name.removeprefix('module.'): w for name, w in
-              state_dict.items()}
+    stored = {
+        name.removeprefix('module.'): w
+        for name, w in state_dict.items()
+    }
     wanted = {
         name: weight
         for name, weight in model.state_dict().items()

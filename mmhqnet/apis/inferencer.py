@@ -20,9 +20,6 @@ from .json_file import write_json
 
 IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')
 ANNOTATION_LOADERS = ('LoadHumanAnnotations', 'LoadAnnotations')
-# Fields of `pred_instances` that mmdet's inferencer does not know.
-PERSON_FIELDS = ('mask_scores', 'keypoints', 'keypoint_scores', 'genders',
-                 'gender_scores', 'ages', 'instances_id')
 
 
 class CheckedInferencerLoader(InferencerLoader):
@@ -106,7 +103,7 @@ class HQNetInferencer(DetInferencer):
             self._check_names(images)
         self.skipped = {}
         results = super().__call__(images, *args, out_dir=out_dir, **kwargs)
-        if len(self.skipped) == len(images):
+        if not results['predictions']:
             raise InputError(next(iter(self.skipped.values())))
         return dict(results, skipped=self.skipped)
 
@@ -121,18 +118,19 @@ class HQNetInferencer(DetInferencer):
                 to '': no file.
 
         Returns:
-            dict: Lists with one entry per person: ``labels``, ``scores``,
-            ``bboxes`` (xyxy), ``masks`` (COCO's run-length code),
-            ``mask_scores``, ``keypoints`` (K, 2), ``keypoint_scores`` (K,),
-            ``genders`` (0 male, 1 female), ``gender_scores`` (probability of
-            female), ``ages`` (years), ``instances_id``; those that the model
-            predicts. Pixels of the original image.
+            dict: A list per field of ``pred_instances``, with one entry per
+            person; in HQNet: ``labels``, ``scores``, ``bboxes`` (xyxy),
+            ``masks`` (COCO's run-length code), ``mask_scores``,
+            ``keypoints`` (K, 2), ``keypoint_scores`` (K,), ``genders`` (0
+            male, 1 female), ``gender_scores`` (probability of female),
+            ``ages`` (years), and the fields of further tasks. Coordinates
+            are pixels of the original image.
         """
         result = super().pred2dict(data_sample)
         instances = data_sample.pred_instances.numpy()
-        for field in PERSON_FIELDS:
-            if field in instances:
-                result[field] = np.asarray(instances[field]).tolist()
+        for field, values in instances.items():
+            if field not in result:
+                result[field] = np.asarray(values).tolist()
         if pred_out_dir:
             path = data_sample.get('img_path')
             if path is None:
@@ -167,7 +165,8 @@ class HQNetInferencer(DetInferencer):
         """Folders, also those within a list, become their images."""
         if isinstance(inputs, (list, tuple)):
             return [
-                image for each in inputs for image in self._inputs_to_list(each)
+                image for each in inputs
+                for image in self._inputs_to_list(each)
             ]
         images = super()._inputs_to_list(inputs)
         return images if isinstance(inputs, np.ndarray) else sorted(images)

@@ -1,6 +1,10 @@
 """Errors that are meant for people: one line, then a non-zero exit."""
 import functools
+import re
 import sys
+
+# What MMEngine puts before an error in the constructor of a registered class.
+_BUILD_PREFIX = re.compile(r'^(class `\w+` in \S+\.py: )+')
 
 
 class InputError(ValueError):
@@ -12,7 +16,7 @@ class InputError(ValueError):
 
 
 def _innermost_line(error: InputError) -> str:
-    """The message itself, also when a data loader worker wrapped it.
+    """The message itself, also when a worker or a registry wrapped it.
 
     PyTorch re-raises a worker's exception with the whole traceback as the
     message; the last line of that text is ``module.InputError: message``.
@@ -20,7 +24,8 @@ def _innermost_line(error: InputError) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     if not lines:
         return 'invalid input'
-    return lines[-1].split(f'{InputError.__name__}: ', 1)[-1].strip()
+    message = lines[-1].split(f'{InputError.__name__}: ', 1)[-1].strip()
+    return _BUILD_PREFIX.sub('', message)
 
 
 def one_line_errors(main):

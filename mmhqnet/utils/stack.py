@@ -6,7 +6,7 @@ from importlib import import_module
 SUPPORTED_VERSIONS = {
     'torch': ('2.1.0', '2.13'),
     'mmengine': ('0.10.4', '0.10'),
-    'mmcv': ('2.0.0', '2.3'),
+    'mmcv': ('2.0.0', '2.1'),
     'mmdet': ('3.2.0', '3.5'),
 }
 

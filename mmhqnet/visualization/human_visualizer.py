@@ -21,7 +21,6 @@ from .person import HIDDEN, Person, people_of
 
 Color = Tuple[float, float, float]  # RGB, 0 to 1
 
-
 PERSON_COLORS = tuple(
     map(to_rgb, ('#ff5c5c', '#409cff', '#46d369', '#ffc828', '#be6eff',
                  '#14c8c8', '#ff78c8', '#ff8c32', '#96d23c', '#8296ff')))
@@ -118,13 +117,12 @@ class HumanLocalVisualizer(DetLocalVisualizer):
             **kwargs: ``show``, ``wait_time``, ``out_file``,
                 ``pred_score_thr`` and ``step`` of the parent.
         """
-        fields = [] if data_sample is None else data_sample.keys()
         super().add_datasample(
             name,
             image,
             data_sample,
-            draw_gt=draw_gt and 'gt_instances' in fields,
-            draw_pred=draw_pred and 'pred_instances' in fields,
+            draw_gt=draw_gt and _has_boxes(data_sample, 'gt_instances'),
+            draw_pred=draw_pred and _has_boxes(data_sample, 'pred_instances'),
             **kwargs)
 
     def _draw_instances(self, image: np.ndarray, instances: InstanceData,
@@ -143,8 +141,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         """
         self.set_image(image)
         people = people_of(instances, self.kpt_score_thr)
-        people.sort(key=lambda person: -np.prod(person.box[2:] -
-                                                person.box[:2]))
+        people.sort(key=lambda person: -person.side)
         for draw in (self._draw_mask, self._draw_box, self._draw_skeleton):
             for person in people:
                 draw(person)
@@ -186,12 +183,10 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         pose = person.keypoints
         drawn = person.drawn_keypoints(self.width, self.height)
         hidden = person.visibility == HIDDEN
-        sides = self._keypoint_colors(len(drawn))
+        links, sides = self._skeleton(len(pose))
+        links = [(a, b) for a, b in links if drawn[a] and drawn[b]]
         unit = self._unit(person)
 
-        links = [(a, b)
-                 for a, b in self.dataset_meta.get('skeleton_links', ())
-                 if max(a, b) < len(drawn) and drawn[a] and drawn[b]]
         lengths = [np.linalg.norm(pose[a] - pose[b]) for a, b in links]
         # Short limbs get thin lines and small joints, or the faces of small
         # persons would be painted over.
@@ -209,13 +204,15 @@ class HumanLocalVisualizer(DetLocalVisualizer):
             for a, b in links
         ]
 
-        for stroke, width in ((OUTLINE_COLOR, widths + 1.4 * unit),
-                              (colors, widths)):
+        limbs = [pose[[a, b]] for a, b in links]
+        outlines = widths + 1.4 * unit
+        for stroke, width in ((OUTLINE_COLOR, outlines), (colors, widths)):
             self._add(
-                LineCollection([pose[[a, b]] for a, b in links],
-                               colors=stroke,
-                               linewidths=self._points(width),
-                               capstyle='round'))
+                LineCollection(
+                    limbs,
+                    colors=stroke,
+                    linewidths=self._points(width),
+                    capstyle='round'))
         joints = np.flatnonzero(drawn)
         self._add(
             PatchCollection([Circle(pose[k], radii[k]) for k in joints],
@@ -269,8 +266,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         be told apart on the canvas.
         """
         image_side = np.sqrt(self.width * self.height)
-        person_side = np.sqrt(np.prod(person.box[2:] - person.box[:2]))
-        shrink = np.clip(3 * person_side / image_side, 0.6, 1)
+        shrink = np.clip(3 * person.side / image_side, 0.6, 1)
         on_canvas = shrink * max(image_side * self.zoom / 500, 0.95)
         return max(on_canvas, 0.75) / self.zoom
 
@@ -285,16 +281,26 @@ class HumanLocalVisualizer(DetLocalVisualizer):
     def _color(self, person: Person) -> Color:
         return self.person_colors[person.color_index % len(self.person_colors)]
 
-    def _keypoint_colors(self, num_keypoints: int) -> List[Color]:
-        """Color of each keypoint by the side of the body its name tells."""
+    def _skeleton(self, num_keypoints: int) -> tuple:
+        """Links of the data set's skeleton, and each keypoint's color.
+
+        The color is that of the side of the body that the name tells. There
+        are no links if the data set has another number of keypoints.
+        """
         names = self.dataset_meta.get('keypoint_names', ())
         if len(names) != num_keypoints:
-            return [CENTER_COLOR] * num_keypoints
-        return [
+            return [], [CENTER_COLOR] * num_keypoints
+        return self.dataset_meta.get('skeleton_links', []), [
             LEFT_COLOR if name.startswith('left') else
             RIGHT_COLOR if name.startswith('right') else CENTER_COLOR
             for name in names
         ]
+
+
+def _has_boxes(data_sample: Optional[DetDataSample], field: str) -> bool:
+    # Pipelines without annotations leave an empty `gt_instances` behind.
+    return (data_sample is not None and field in data_sample
+            and 'bboxes' in data_sample.get(field))
 
 
 def _text_size(text: str) -> np.ndarray:

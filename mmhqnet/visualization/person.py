@@ -33,6 +33,11 @@ class Person:
     label: str
     color_index: int
 
+    @property
+    def side(self) -> float:
+        """Side of a square as large as the box, pixels."""
+        return np.sqrt(np.prod(np.maximum(self.box[2:] - self.box[:2], 0)))
+
     def drawn_keypoints(self, width: float, height: float) -> np.ndarray:
         """Which keypoints are labelled and inside the image: (K,) bool."""
         inside = (self.keypoints >= 0) & (self.keypoints <= (width, height))
@@ -110,8 +115,7 @@ def _poses(instances: InstanceData, kpt_score_thr: float):
     visibility = visibility.reshape(shape).round().astype(int)
     scores = _array(instances, 'keypoint_scores')
     if scores is not None:
-        visibility = np.where(scores < kpt_score_thr, NOT_LABELLED,
-                              visibility)
+        visibility = np.where(scores < kpt_score_thr, NOT_LABELLED, visibility)
     return keypoints[..., :2], visibility
 
 

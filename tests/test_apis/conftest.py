@@ -42,7 +42,7 @@ class TwoPersonDetector(BaseDetector):
                 genders=torch.tensor([1, 0]),
                 gender_scores=torch.tensor([0.75, 0.125]),
                 ages=self.age.detach()[:1].repeat(2),
-                human_queries=torch.zeros(2, 256))
+                colors=['red', 'blue'])  # of a task that nobody knows
         return samples
 
     def loss(self, inputs, samples):

@@ -8,8 +8,7 @@ from mmhqnet.utils.errors import InputError
 
 @pytest.fixture
 def model():
-    return torch.nn.Sequential(
-        torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def test_predictions_hold_every_task(inferencer, photos):
     assert person['genders'] == [1, 0]
     assert person['gender_scores'] == [0.75, 0.125]
     assert person['ages'] == [31, 31]
+    assert person['colors'] == ['red', 'blue']
     assert person['mask_scores'] == pytest.approx([0.9, 0.2])
     mask = run_length_code.decode(person['masks'][0])
     assert mask.shape == (height, width)
@@ -61,12 +62,14 @@ def test_batch_equals_single(inferencer, photos):
 def test_array_equals_file(inferencer, photos, tmp_path):
     array = mmcv.imread(photos[0])
     from_array = inferencer(
-        array, out_dir=str(tmp_path / 'a'), no_save_pred=False,
+        array,
+        out_dir=str(tmp_path / 'a'),
+        no_save_pred=False,
         return_vis=True)
     from_file = inferencer(photos[0], return_vis=True)
     assert from_array['predictions'] == from_file['predictions']
-    assert (from_array['visualization'][0] == from_file['visualization'][0]
-            ).all()
+    assert (
+        from_array['visualization'][0] == from_file['visualization'][0]).all()
     assert (tmp_path / 'a' / 'preds' / '00000000.json').is_file()
 
 
@@ -74,8 +77,9 @@ def test_folder_means_its_images_in_order(inferencer, photos, tmp_path):
     folder = tmp_path / 'folder'
     folder.mkdir()
     for name in 'cab':
-        cv2.imwrite(str(folder / f'{name}.png'),
-                    np.full((20 + ord(name), 50, 3), 9, np.uint8))
+        cv2.imwrite(
+            str(folder / f'{name}.png'),
+            np.full((20 + ord(name), 50, 3), 9, np.uint8))
     (folder / 'notes.txt').write_text('no image')
     predictions = inferencer(str(folder))['predictions']
     heights = [p['bboxes'][0][3] * 2 - 20 for p in predictions]
@@ -96,13 +100,15 @@ def test_bad_image(inferencer, bad_images, index):
     assert '\n' not in str(error.value)
 
 
-def test_bad_images_cost_the_good_ones_nothing(
-        inferencer, photos, bad_images, tmp_path):
-    mixed = [bad_images[0], photos[0], *bad_images[1:3], photos[1],
-             *bad_images[3:], photos[2]]
+def test_bad_images_cost_the_good_ones_nothing(inferencer, photos, bad_images,
+                                               tmp_path):
+    mixed = [
+        bad_images[0], photos[0], *bad_images[1:3], photos[1], *bad_images[3:],
+        photos[2]
+    ]
     out = tmp_path / 'out'
-    result = inferencer(mixed, batch_size=2, out_dir=str(out),
-                        no_save_pred=False)
+    result = inferencer(
+        mixed, batch_size=2, out_dir=str(out), no_save_pred=False)
     assert result['predictions'] == inferencer(photos)['predictions']
     assert set(result['skipped']) == set(bad_images)
     assert len(list((out / 'preds').iterdir())) == 3
@@ -127,8 +133,9 @@ def test_skeleton_reaches_the_visualizer(inferencer):
 def test_config_may_come_from_the_checkpoint(config, photos, tmp_path):
     path = str(tmp_path / 'with_config.pth')
     torch.save(
-        dict(meta=dict(cfg=config.pretty_text),
-             state_dict=dict(age=torch.tensor([7.]))), path)
+        dict(
+            meta=dict(cfg=config.pretty_text),
+            state_dict=dict(age=torch.tensor([7.]))), path)
     result = HQNetInferencer(weights=path, device='cpu')(photos[0])
     assert result['predictions'][0]['ages'] == [7, 7]
 

@@ -132,7 +132,8 @@ def test_unusable_out_dir(demo, fake_stages, tmp_path):
 
 def test_help_answers_at_once():
     start = time.perf_counter()
-    subprocess.run([sys.executable, TOOL, '--help'], check=True,
+    subprocess.run([sys.executable, TOOL, '--help'],
+                   check=True,
                    capture_output=True)
     assert time.perf_counter() - start < 1
 
@@ -141,8 +142,10 @@ def test_help_answers_at_once():
 def test_tiny_demo(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(TOOL.parents[1])
     demo.main([
-        '--out-dir', str(tmp_path), '--num-train', '4', '--num-val', '2',
-        '--num-pictures', '2', '--cfg-options', 'train_cfg.max_epochs=1'
+        '--out-dir',
+        str(tmp_path), '--num-train', '4', '--num-val', '2', '--num-pictures',
+        '2', '--cfg-options', 'train_cfg.max_iters=2',
+        'train_cfg.val_interval=2', 'default_hooks.checkpoint.interval=2'
     ])
     summary = json.loads((tmp_path / 'summary.json').read_text())
     assert set(summary['ap']) == set(AP)

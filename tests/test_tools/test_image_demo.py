@@ -143,13 +143,12 @@ def test_checkpoint_of_another_architecture(run):
 
 @pytest.mark.fault
 def test_a_process_ends_in_one_line(workspace):
-    result = subprocess.run(
-        [
-            sys.executable, TOOL, 'a.png', '--config', 'none.py',
-            '--checkpoint', 'model.pth', '--out-dir', 'out'
-        ],
-        capture_output=True,
-        text=True)
+    result = subprocess.run([
+        sys.executable, TOOL, 'a.png', '--config', 'none.py', '--checkpoint',
+        'model.pth', '--out-dir', 'out'
+    ],
+                            capture_output=True,
+                            text=True)
     line = error_line(result.returncode, result.stdout, result.stderr)
     assert 'none.py' in line and 'Traceback' not in result.stderr
 
@@ -157,6 +156,8 @@ def test_a_process_ends_in_one_line(workspace):
 def test_help_answers_at_once():
     start = time.perf_counter()
     result = subprocess.run([sys.executable, TOOL, '--help'],
-                            capture_output=True, text=True, check=True)
+                            capture_output=True,
+                            text=True,
+                            check=True)
     assert time.perf_counter() - start < 1
     assert '--score-thr' in result.stdout

@@ -31,8 +31,9 @@ def make_person():
             gender_scores=torch.tensor([0.8]),
             ages=torch.tensor([26.6]))
         fields.update(changes)
-        return InstanceData(
-            **{k: v
-               for k, v in fields.items() if v is not None})
+        return InstanceData(**{
+            k: v
+            for k, v in fields.items() if v is not None
+        })
 
     return build

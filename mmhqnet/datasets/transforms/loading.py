@@ -60,7 +60,7 @@ class LoadHumanImage(LoadImageFromFile):
         except OSError as error:
             raise InputError(
                 f'cannot read image {path}: {error.strerror or error}; check '
-                'data_root and data_prefix') from error
+                'the path (in a config: data_root and data_prefix)') from error
         if is_cut_off(content):
             raise InputError(
                 f'image {path} is truncated; copy or download it again')

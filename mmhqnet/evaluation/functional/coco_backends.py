@@ -7,6 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from mmhqnet.utils.errors import InputError
+
 from .greedy_matching import AREA_RANGES, IOU_THRESHOLDS
 from .ground_truth import GroundTruth
 
@@ -50,8 +51,9 @@ _NO_SMALL_STATISTICS = (
     Statistic('AP_75_no_small', False, 'no_small', 100, .75),
     Statistic('AR_no_small', True, 'no_small', 100),
 )
+POSE_AP = Statistic('AP', False, 'all', 20)
 _POSE_STATISTICS = (
-    Statistic('AP', False, 'all', 20),
+    POSE_AP,
     Statistic('AP_50', False, 'all', 20, .5),
     Statistic('AP_75', False, 'all', 20, .75),
     Statistic('AP_M', False, 'medium', 20),
@@ -107,10 +109,11 @@ class CocoBackend:
                              "'pycocotools'") from error
         self.name = name
 
-    def _dataset(self, images: list, categories: list, annotations: list):
-        # hotcoco's object reads a dictionary only when it is made.
+    def _dataset(self, ground_truth: GroundTruth, annotations: List[dict]):
         dataset = dict(
-            images=images, categories=categories, annotations=annotations)
+            images=list(ground_truth.images.values()),
+            categories=ground_truth.categories,
+            annotations=annotations)
         if self.name != 'pycocotools':
             return self._coco_class(dataset)
         coco = self._coco_class()
@@ -140,21 +143,24 @@ class CocoBackend:
             dict[str, float]: Value of each statistic; -1 where there is no
             ground truth.
         """
+        if image_ids is None:
+            image_ids = ground_truth.images
+        if not len(image_ids):  # would mean all of them below
+            return {statistic.name: -1. for statistic in statistics}
         areas = list(dict.fromkeys(stat.area for stat in statistics))
         max_dets = sorted({stat.max_dets for stat in statistics})
         with contextlib.redirect_stdout(io.StringIO()):
-            coco_gt = self._dataset(
-                list(ground_truth.images.values()), ground_truth.categories,
-                ground_truth.coco_annotations(iou_type))
-            # A result set may be empty, which loadRes does not allow.
-            coco_dt = coco_gt.loadRes(results) if results else self._dataset(
-                list(ground_truth.images.values()), ground_truth.categories,
-                [])
+            coco_gt = self._dataset(ground_truth,
+                                    ground_truth.coco_annotations(iou_type))
+            if results:
+                copies = [dict(result) for result in results]  # get new fields
+                coco_dt = coco_gt.loadRes(copies)
+            else:  # loadRes takes no empty list
+                coco_dt = self._dataset(ground_truth, [])
             evaluator = self._eval_class(coco_gt, coco_dt, iou_type)
             params = evaluator.params
             params.catIds = ground_truth.cat_ids
-            params.imgIds = list(ground_truth.images if image_ids is
-                                 None else image_ids)
+            params.imgIds = list(image_ids)
             params.areaRng = [list(AREA_RANGES[area]) for area in areas]
             params.areaRngLbl = areas
             params.maxDets = max_dets

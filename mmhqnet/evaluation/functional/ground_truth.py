@@ -5,9 +5,11 @@ import numpy as np
 
 from mmhqnet.datasets.annotation_rules import is_flagged_valid
 from mmhqnet.utils.errors import InputError
+
 from .annotation_checks import (Entry, check_area, check_attribute, check_box,
                                 check_crowd, check_image_id, check_keypoints,
-                                check_segmentation, field_error, read_json)
+                                check_segmentation, field_error, is_number,
+                                read_json)
 from .attributes import Persons
 from .tasks import TASKS
 
@@ -216,6 +218,26 @@ class GroundTruth:
             attribute=np.array([ann[attribute] for ann in anns], float),
             areas=np.array([ann['area'] for ann in anns], float),
             crowd=np.array([ann['iscrowd'] for ann in anns], bool))
+
+    def crowding(self) -> Dict[int, float]:
+        """How crowded each image is, if it is CrowdPose's.
+
+        Returns:
+            dict[int, float]: ``crowdIndex`` by image id, 0..1.
+
+        Raises:
+            InputError: It is not a number.
+        """
+        crowding = {
+            image_id: image['crowdIndex']
+            for image_id, image in self.images.items() if 'crowdIndex' in image
+        }
+        for image_id, value in crowding.items():
+            if not is_number(value):
+                raise field_error(
+                    Entry(self.source, 'image', image_id), 'crowdIndex',
+                    f'must be a number, got {value!r}')
+        return crowding
 
 
 def _coco_annotation(instance: dict) -> dict:

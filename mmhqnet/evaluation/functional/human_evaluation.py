@@ -6,8 +6,9 @@ import numpy as np
 from terminaltables import AsciiTable
 
 from mmhqnet.utils.errors import InputError
+
 from .attributes import columns_attribute_ap
-from .coco_backends import CocoBackend, statistics_of
+from .coco_backends import POSE_AP, CocoBackend, statistics_of
 from .ground_truth import GroundTruth
 from .tasks import ATTRIBUTES, PROTOCOLS, TASKS, check_names
 
@@ -25,22 +26,29 @@ class HumanEvaluator:
             tables (spec 5.2): persons below 32^2 pixels and unmatched
             detections of that size are ignored. Defaults to True.
         backend (str): 'pycocotools', 'faster_coco_eval' or 'hotcoco'.
+        crowding_bounds (Sequence[float]): Where medium and where hard images
+            begin, if the images have CrowdPose's ``crowdIndex``. Defaults to
+            (0.1, 0.8) as in its paper; its evaluation code has (0.2, 0.8).
 
     Raises:
         InputError: An unknown name, or a backend that is not installed.
     """
 
-    def __init__(self,
-                 metrics: Union[str, Sequence[str]] = tuple(TASKS),
-                 protocols: Union[str, Sequence[str]] = 'official',
-                 age_errors: Union[float, Sequence[float]] = 10,
-                 exclude_small: bool = True,
-                 backend: str = 'pycocotools') -> None:
+    def __init__(
+        self,
+        metrics: Union[str, Sequence[str]] = tuple(TASKS),
+        protocols: Union[str, Sequence[str]] = 'official',
+        age_errors: Union[float, Sequence[float]] = 10,
+        exclude_small: bool = True,
+        backend: str = 'pycocotools',
+        crowding_bounds: Sequence[float] = (.1, .8)
+    ) -> None:
         self.metrics = check_names(metrics, tuple(TASKS), 'metric')
         self.protocols = check_names(protocols, PROTOCOLS, 'protocol')
         self.age_errors = np.atleast_1d(age_errors).tolist()
         self.exclude_small = exclude_small
         self.backend = CocoBackend(backend)
+        self.crowding_bounds = crowding_bounds
 
     def evaluate(self,
                  ground_truth: GroundTruth,
@@ -76,11 +84,9 @@ class HumanEvaluator:
                 values.update(
                     self._attribute_values(metric, ground_truth, predictions))
             else:
-                found = self._coco_values(metric, ground_truth, predictions,
-                                          sigmas)
                 values.update(
-                    {f'{metric}_{name}': found[name]
-                     for name in found})
+                    self._coco_values(metric, ground_truth, predictions,
+                                      sigmas))
         if not predictions.image_ids:
             return dict.fromkeys(values, 0.)
         return values
@@ -90,9 +96,28 @@ class HumanEvaluator:
         iou_type = TASKS[metric].kind
         statistics = statistics_of(iou_type, self.exclude_small)
         max_dets = max(statistic.max_dets for statistic in statistics)
-        return self.backend.evaluate(ground_truth,
-                                     predictions.results(iou_type, max_dets),
-                                     iou_type, statistics, sigmas)
+        results = predictions.results(iou_type, max_dets)
+        found = self.backend.evaluate(ground_truth, results, iou_type,
+                                      statistics, sigmas)
+        if metric == 'pose':
+            for level, images in self._crowding_levels(ground_truth).items():
+                part = self.backend.evaluate(ground_truth, results, iou_type,
+                                             [POSE_AP], sigmas, images)
+                found[f'AP_{level}'] = part['AP']
+        return {f'{metric}_{name}': found[name] for name in found}
+
+    def _crowding_levels(self, ground_truth: GroundTruth) -> Dict[str, list]:
+        """Images by how crowded they are; nothing if the file does not say."""
+        crowding = ground_truth.crowding()
+        if not crowding:
+            return {}
+        bounds = (-np.inf, *self.crowding_bounds, np.inf)
+        return {
+            level:
+            [image for image in crowding if low <= crowding[image] < up]
+            for level, low, up in zip(('easy', 'medium',
+                                       'hard'), bounds, bounds[1:])
+        }
 
     def _attribute_values(self, metric: str, ground_truth: GroundTruth,
                           predictions) -> Dict[str, float]:

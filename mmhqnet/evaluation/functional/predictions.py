@@ -8,6 +8,7 @@ from typing import Dict, Iterable, List, Optional, Sequence
 import numpy as np
 
 from mmhqnet.utils.errors import InputError
+
 from .annotation_checks import (Entry, check_box, check_image_id,
                                 check_keypoints, check_mask_result,
                                 field_error, is_number, read_json)
@@ -71,8 +72,9 @@ class HumanPredictions:
         """COCO results of one kind.
 
         Masks and keypoints carry no ``bbox``: with one, COCO would take the
-        area of the box for the area of the person. A mask is ranked by
-        score * mask score, everything else by score (spec 4).
+        area of the box for the area of the person. A mask is ranked by its
+        mask score, which holds the detection score as a factor, everything
+        else by the detection score (spec 4).
 
         Args:
             kind (str): 'bbox', 'segm', 'keypoints' or 'attributes'.
@@ -86,7 +88,7 @@ class HumanPredictions:
             return []
         scores = self['scores']
         if kind == 'segm' and 'mask_scores' in self:
-            scores = scores * self['mask_scores']
+            scores = self['mask_scores']
         keep = self._best(scores, max_dets or len(scores))
         columns = dict(
             image_id=np.array(self.image_ids)[self._image_index[keep]],
@@ -137,14 +139,21 @@ class HumanPredictions:
 
         Returns:
             dict[str, str]: Path of each kind of file.
+
+        Raises:
+            InputError: They can not be written.
         """
-        Path(prefix).absolute().parent.mkdir(parents=True, exist_ok=True)
         paths = {
             TASKS[name].kind: f'{prefix}.{TASKS[name].kind}.json'
             for name in metrics
         }
-        for kind, path in paths.items():
-            Path(path).write_text(json.dumps(self.results(kind)))
+        try:
+            Path(prefix).absolute().parent.mkdir(parents=True, exist_ok=True)
+            for kind, path in paths.items():
+                Path(path).write_text(json.dumps(self.results(kind)))
+        except OSError as error:
+            raise InputError(f'cannot write results to {prefix}.*.json: '
+                             f'{error.strerror}') from error
         return paths
 
 

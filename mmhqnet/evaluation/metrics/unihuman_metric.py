@@ -10,6 +10,7 @@ from pycocotools import mask as mask_utils
 
 from mmhqnet.registry import METRICS
 from mmhqnet.utils.errors import InputError
+
 from ..functional.annotation_checks import read_json
 from ..functional.ground_truth import GroundTruth
 from ..functional.human_evaluation import HumanEvaluator, results_table
@@ -55,6 +56,11 @@ class UniHumanMetric(CocoMetric):
             pixels. Defaults to True.
         backend (str): 'pycocotools', 'faster_coco_eval' or 'hotcoco', with
             equal results. Defaults to 'pycocotools'.
+        crowding_bounds (Sequence[float]): Where medium and where hard images
+            begin. Only for images with CrowdPose's ``crowdIndex``, which get
+            ``pose_AP_easy``, ``pose_AP_medium`` and ``pose_AP_hard``.
+            Defaults to (0.1, 0.8) as in CrowdPose's paper; its evaluation
+            code has (0.2, 0.8).
         format_only (bool): Only write result files. Defaults to False.
         outfile_prefix (str, optional): Where to write COCO result files:
             PREFIX.bbox.json, .segm.json, .keypoints.json, .attributes.json.
@@ -77,6 +83,7 @@ class UniHumanMetric(CocoMetric):
                  age_error: Union[float, Sequence[float]] = 10,
                  exclude_small: bool = True,
                  backend: str = 'pycocotools',
+                 crowding_bounds: Sequence[float] = (.1, .8),
                  format_only: bool = False,
                  outfile_prefix: Optional[str] = None,
                  backend_args: Optional[dict] = None,
@@ -94,7 +101,8 @@ class UniHumanMetric(CocoMetric):
             collect_device=collect_device,
             prefix=prefix)
         self.evaluator = HumanEvaluator(metric, protocol, age_error,
-                                        exclude_small, backend)
+                                        exclude_small, backend,
+                                        crowding_bounds)
         self.metrics = self.evaluator.metrics
         self.ann_file = ann_file
         self._annotations = None

@@ -25,7 +25,7 @@ class HQNet(DINO):
 
     Args:
         *args: As mmdet's ``DINO``.
-        dn_cfg (dict, optional): Config of the denoising queries.
+        dn_cfg (dict): Config of the denoising queries.
         pixel_embedding (dict, optional): Config of the pixel embedding; it
             is built if any task reads it.
         **kwargs: As mmdet's ``DINO``.
@@ -33,19 +33,20 @@ class HQNet(DINO):
 
     def __init__(self,
                  *args,
-                 dn_cfg: Optional[dict] = None,
+                 dn_cfg: dict = dict(group_cfg=dict(num_dn_queries=100)),
                  pixel_embedding: Optional[dict] = dict(
                      type='PixelEmbedding'),
                  **kwargs) -> None:
         # NOTE mmdet's detectors write into their configs, which would make a
         # config good for one model only.
         super().__init__(
-            *copy.deepcopy(args), dn_cfg={}, **copy.deepcopy(kwargs))
+            *copy.deepcopy(args), dn_cfg=copy.deepcopy(dn_cfg),
+            **copy.deepcopy(kwargs))
         self.dn_query_generator = DenoisingQueryGenerator(
             num_classes=self.bbox_head.num_classes,
             embed_dims=self.embed_dims,
             num_matching_queries=self.num_queries,
-            **(dn_cfg or {}))
+            **dn_cfg)
         self.pixel_embedding = None
         if self.bbox_head.needs_pixel_embedding:
             self.pixel_embedding = MODELS.build(
@@ -181,9 +182,10 @@ class HQNet(DINO):
             -1, keepdim=True)
         if memory_mask is not None:
             valid = valid & ~memory_mask[..., None]
-        # NOTE not ``logit``, which rounds differently from mmdet's DINO.
-        proposals = (proposals / (1 - proposals)).log()
-        proposals = proposals.masked_fill(~valid, float('inf'))
+        # NOTE the logits are float32, as mmdet's, but correctly rounded:
+        # a vectorised float32 logarithm differs from machine to machine.
+        odds = (proposals / (1 - proposals)).double()
+        proposals = odds.log().float().masked_fill(~valid, float('inf'))
         memory = memory.masked_fill(~valid, 0.0)
         return self.memory_trans_norm(self.memory_trans_fc(memory)), proposals
 

@@ -3,8 +3,8 @@
 Deformable DETR (arXiv 2010.04159), eq. 3. The parameters are those of mmcv's
 ``MultiScaleDeformableAttention``; how the values are sampled is a choice:
 
-* ``mmcv``: mmcv's CUDA kernel, always in float32 or float64, because in half
-  precision its sampling locations are coarser than a pixel.
+* ``mmcv``: mmcv's CUDA kernel, always in float32 or float64. In half precision
+  its sampling locations are off by up to a pixel of the image.
 * ``embedding_bag``: for the CPU. The output of a query and head is a weighted
   sum of ``4 * num_levels * num_points`` rows of the value map, which is what
   an embedding bag computes.
@@ -84,9 +84,9 @@ def ms_deform_attn(value: Tensor,
     if impl == 'mmcv' and sampling_locations.shape[1] == 0:
         impl = 'grid_sample'  # the kernel cannot be launched on nothing
 
+    dtype = _at_least_float32(value.dtype)
     inputs = [
-        _at_least_float32(x)
-        for x in (value, sampling_locations, attention_weights)
+        x.to(dtype) for x in (value, sampling_locations, attention_weights)
     ]
     if impl == 'embedding_bag':
         output = embedding_bag_attention(inputs[0], shapes, *inputs[1:],
@@ -119,8 +119,8 @@ def _check_shapes(value: Tensor, shapes: Shapes, sampling_locations: Tensor,
             f'{num_queries} queries and the values of {len(value)} images')
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _is_exporting() -> bool:
@@ -135,6 +135,11 @@ def _warn_once(message: str) -> None:
     warnings.warn(message)
 
 
+def _has_mmcv_kernel(device: torch.device) -> bool:
+    return (device.type == 'cuda'
+            and get_compiling_cuda_version() != 'not available')
+
+
 def _choose(impl: str, device: torch.device) -> str:
     """The implementation to run for ``impl`` on ``device``."""
     if impl not in IMPLEMENTATIONS:
@@ -143,9 +148,7 @@ def _choose(impl: str, device: torch.device) -> str:
         if _is_exporting():
             return 'grid_sample'
         impl = 'embedding_bag' if device.type == 'cpu' else 'mmcv'
-    if impl == 'mmcv' and not (device.type == 'cuda' and
-                               get_compiling_cuda_version() != 'not available'
-                               ):
+    if impl == 'mmcv' and not _has_mmcv_kernel(device):
         _warn_once('mmcv has no deformable attention kernel for device '
                    f"'{device.type}' here, the slower grid_sample is used")
         return 'grid_sample'
@@ -181,9 +184,11 @@ def _dense_attention(value: Tensor, sampling_locations: Tensor,
                                                    sampling_locations,
                                                    attention_weights)
     return MultiScaleDeformableAttnFunction.apply(
-        value.contiguous(), _constant(shapes, torch.long, value.device),
+        value.contiguous(),
+        _constant(shapes, torch.long, value.device),
         _constant(_level_starts(shapes), torch.long, value.device),
-        sampling_locations.contiguous(), attention_weights.contiguous(),
+        sampling_locations.contiguous(),
+        attention_weights.contiguous(),
         # the kernel takes a batch only in equal steps
         im2col_step if len(value) <= im2col_step else math.gcd(
             len(value), im2col_step))
@@ -231,8 +236,7 @@ class MSDeformAttention(MultiScaleDeformableAttention):
 
     def __init__(self, *args, impl: str = 'auto', **kwargs) -> None:
         if impl not in IMPLEMENTATIONS:
-            raise ValueError(
-                f'impl is {impl!r}, use one of {IMPLEMENTATIONS}')
+            raise ValueError(f'impl is {impl!r}, use one of {IMPLEMENTATIONS}')
         super().__init__(*args, **kwargs)
         self.impl = impl
 
@@ -272,20 +276,29 @@ class MSDeformAttention(MultiScaleDeformableAttention):
         Returns:
             Tensor: (bs, num_queries, num_heads, num_levels, num_points, 2).
         """
-        offsets = _at_least_float32(self.sampling_offsets(query)).view(
-            *query.shape[:2], self.num_heads, self.num_levels, self.num_points,
-            2)
-        reference = _at_least_float32(reference_points)[:, :, None, :, None]
-        if reference.shape[-1] == 2:
-            size = _constant(
-                tuple((width, height) for height, width in shapes),
-                offsets.dtype, offsets.device)
-            return reference + offsets / size[:, None]
-        if reference.shape[-1] == 4:
-            return reference[..., :2] + offsets * (
-                reference[..., 2:] * (0.5 / self.num_points))
-        raise ValueError('the last dimension of reference_points must be 2 or '
-                         f'4, but is {reference.shape[-1]}')
+        offsets = self.sampling_offsets(query).unflatten(
+            -1, (self.num_heads, self.num_levels * self.num_points * 2))
+        offsets = offsets.to(_at_least_float32(offsets.dtype))
+        reference_points = reference_points.to(offsets.dtype)
+        centres = reference_points[..., :2]
+        if reference_points.shape[-1] == 2:
+            pixels = tuple((1 / width, 1 / height) for height, width in shapes)
+            scale = _constant(pixels, offsets.dtype, offsets.device)
+        elif reference_points.shape[-1] == 4:
+            scale = reference_points[..., 2:] * (0.5 / self.num_points)
+        else:
+            raise ValueError('the last dimension of reference_points must be '
+                             f'2 or 4, but is {reference_points.shape[-1]}')
+
+        def per_point(x: Tensor) -> Tensor:
+            # (..., num_levels, 2) -> (..., 1, num_levels * num_points * 2);
+            # long rows, because short ones are slow to broadcast
+            rows = x.repeat_interleave(self.num_points, -2).flatten(-2)
+            return rows.unsqueeze(-2)
+
+        locations = torch.addcmul(
+            per_point(centres), offsets, per_point(scale))
+        return locations.unflatten(-1, (self.num_levels, self.num_points, 2))
 
     def forward(self,
                 query: Tensor,
@@ -340,8 +353,8 @@ class MSDeformAttention(MultiScaleDeformableAttention):
             query = query.transpose(0, 1)
 
         shapes = as_shapes(spatial_shapes)
-        attention_weights = self.attention_weights(query).view(
-            *query.shape[:2], self.num_heads, -1)
+        attention_weights = self.attention_weights(query).unflatten(
+            -1, (self.num_heads, self.num_levels * self.num_points))
         attention_weights = attention_weights.softmax(-1).unflatten(
             -1, (self.num_levels, self.num_points))
         output = ms_deform_attn(

@@ -58,15 +58,16 @@ def embedding_bag_attention(
             value.dtype,
             torch.int32 if value[..., 0].numel() < 2**31 else torch.int64,
             value.device)
-    first_rows = torch.arange(
-        bs, dtype=levels.row.dtype,
-        device=value.device) * (num_value * num_heads)
+    rows_per_image = num_value * num_heads
+    first_rows = rows_per_image * torch.arange(
+        bs, dtype=levels.row.dtype, device=value.device)
     output = _EmbeddingBagAttention.apply(
         value.reshape(-1, dim),
         sampling_locations.reshape(-1, levels.row.numel(), 2),
         attention_weights.reshape(-1, levels.row.numel()),
         first_rows.repeat_interleave(
-            torch.tensor(query_counts, device=value.device))[:, None], levels)
+            torch.tensor(query_counts, device=value.device),
+            output_size=sum(query_counts))[:, None], levels)
     return output.view(*queries, num_heads * dim)
 
 
@@ -107,8 +108,9 @@ class _Levels(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _make_levels(spatial_shapes: Tuple[Tuple[int, int], ...], num_heads: int,
-                 num_points: int, dtype: torch.dtype,
-                 index_dtype: torch.dtype, device: torch.device) -> _Levels:
+                 num_points: int, dtype: torch.dtype, index_dtype: torch.dtype,
+                 device: torch.device) -> _Levels:
+    """Positions of ``num_points`` points in each level and head."""
     index = dict(dtype=index_dtype, device=device)
     heights, widths = torch.tensor(spatial_shapes, **index).T
     starts = (heights * widths).cumsum(0, dtype=heights.dtype)
@@ -116,8 +118,8 @@ def _make_levels(spatial_shapes: Tuple[Tuple[int, int], ...], num_heads: int,
 
     def per_point(levels: Tensor) -> Tensor:
         # (..., num_levels) -> (..., K)
-        return levels.repeat_interleave(num_points, -1).repeat(
-            *[1] * (levels.dim() - 1), num_heads)
+        one_head = levels.repeat_interleave(num_points, -1)
+        return one_head.repeat(*[1] * (levels.dim() - 1), num_heads)
 
     sizes = torch.stack((widths, heights))
     last_cells = (sizes - 2).clamp(min=0)
@@ -125,8 +127,8 @@ def _make_levels(spatial_shapes: Tuple[Tuple[int, int], ...], num_heads: int,
     heads = torch.arange(num_heads, **index)
     row = per_point(starts) * num_heads + heads.repeat_interleave(
         len(spatial_shapes) * num_points)
-    right, down = sizes.gt(1) * torch.stack(
-        (torch.ones_like(widths), widths)) * num_heads
+    right, down = num_heads * (sizes > 1) * torch.stack(
+        (torch.ones_like(widths), widths))
     corners = torch.stack((torch.zeros_like(right), right, down, right + down))
     line = per_point(widths) * num_heads
     last_x, last_y = per_point(last_cells)
@@ -135,8 +137,8 @@ def _make_levels(spatial_shapes: Tuple[Tuple[int, int], ...], num_heads: int,
         num_heads=num_heads,
         size=per_point(sizes)[:, None].to(dtype),
         last_cell=per_point(last_cells)[:, None].to(dtype),
-        steps=per_point(
-            torch.stack((torch.zeros_like(far_steps), far_steps)))[:, :, None],
+        steps=per_point(torch.stack(
+            (torch.zeros_like(far_steps), far_steps)))[:, :, None],
         row=row,
         last_row=row + last_y * line + last_x * num_heads,
         line=line,
@@ -165,7 +167,12 @@ class _Cells(NamedTuple):
     def slopes(self) -> Tensor:
         """Derivatives of ``weights`` (from the right, where they jump)."""
         whole = self.distances.floor()
-        return (whole == -1).to(whole) - (whole == 0).to(whole)
+        return _hat(whole + 1).sub_(_hat(whole))
+
+
+def _hat(x: Tensor) -> Tensor:
+    """1 at 0, falling to 0 at -1 and 1, and 0 beyond."""
+    return torch.relu_(1 - x.abs())
 
 
 def _find_cells(locations: Tensor, image_rows: Tensor,
@@ -182,17 +189,17 @@ def _find_cells(locations: Tensor, image_rows: Tensor,
         belongs to the nearest cell; its weights are zero, up to one pixel
         around the level, where they fade out.
     """
-    position = (locations.movedim(-1, 0) * levels.size).sub_(0.5)  # (2, n, K)
+    position = locations.movedim(-1, 0).clone(
+        memory_format=torch.contiguous_format)  # (2, n, K)
+    position.mul_(levels.size).sub_(0.5)
     first = position.floor().clamp_(
         torch.zeros_like(levels.last_cell), levels.last_cell)
-    distances = (position - first) - levels.steps
-    weights = distances.abs().neg_().add_(1).clamp_(min=0)
-
+    distances = position.sub_(first) - levels.steps
     x, y = first.to(levels.row.dtype)
     rows = y.mul_(levels.line).add_(x, alpha=levels.num_heads).add_(levels.row)
     # a location that is not a number has no cell, but must not crash
     rows = rows.clamp_(levels.row, levels.last_row).add_(image_rows)
-    return _Cells(rows, distances, weights)
+    return _Cells(rows, distances, _hat(distances))
 
 
 def _chunks(num_queries: int, points_per_query: int) -> Iterator[slice]:
@@ -253,26 +260,22 @@ class _EmbeddingBagAttention(Function):
         all_weights = attention.new_empty(4, *attention.shape)
         for part in _chunks(*attention.shape):
             cells = _find_cells(locations[part], image_rows[part], levels)
-            bilinear, slopes = cells.bilinear(), cells.slopes()
+            (x, y), (slope_x, slope_y) = (cells.weights.unbind(1),
+                                          cells.slopes().unbind(1))
 
             # how the loss changes with the weight of each pixel
             grads = _row_products(cells.rows + levels.corners, table,
                                   grad_output[part], levels)
-            torch.sum((bilinear * grads).flatten(0, 1),
-                      0,
-                      out=grad_attention[part])
-            grads.mul_(attention[part])
-            (x, y), (slope_x, slope_y) = cells.weights.unbind(1), slopes.unbind(
-                1)
-            grad_position = torch.stack(
-                ((grads * y[:, None]).sum(0).mul_(slope_x).sum(0),
-                 (grads * x).sum(1).mul_(slope_y).sum(0)))
-            grad_locations[part] = (grad_position.mul_(levels.size)).movedim(
-                0, -1)
+            grad_lines = (grads * x).sum(1)  # upper and lower, (2, n, K)
+            torch.sum(grad_lines * y, 0, out=grad_attention[part])
+            grad_position = torch.stack((((grads * slope_x).sum(1) * y).sum(0),
+                                         (grad_lines * slope_y).sum(0)))
+            grad_position.mul_(attention[part]).mul_(levels.size)
+            grad_locations[part] = grad_position.movedim(0, -1)
 
             all_rows[part] = cells.rows
             torch.mul(
-                bilinear.flatten(0, 1),
+                cells.bilinear().flatten(0, 1),
                 attention[part],
                 out=all_weights[:, part])
         grad_table = None
@@ -347,8 +350,9 @@ def _sum_at_rows(rows: Tensor, weights: Tensor, grad_output: Tensor,
         # few points: most of the work is to write the table, so do it once
         rows = rows + levels.corners.flatten(0, 1)
         return next(
-            _sum_bags(rows.view(-1), weights.view(1, -1), bags.repeat(4),
-                      grads, len(table)))
+            _sum_bags(
+                rows.view(-1), weights.view(1, -1), bags.repeat(4), grads,
+                len(table)))
 
     # many points: most of the work is to sort, so sort cells, not pixels
     counts = [height * width for height, width in levels.shapes]

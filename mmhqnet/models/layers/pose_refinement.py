@@ -5,7 +5,6 @@ import torch
 from mmdet.models.layers import inverse_sigmoid
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from mmhqnet.registry import MODELS
 
@@ -39,29 +38,19 @@ class PoseRefinementLayer(DecoderLayer):
         Returns:
             Tensor: (num_persons, K, dim).
         """
-
-        def pack(persons: Tensor) -> Tensor:
-            """(num_persons, K, ...) -> (bs, max_persons * K, ...)."""
-            images = pad_sequence(
-                persons.split(persons_per_image), batch_first=True)
-            return images.flatten(1, 2)
-
-        def unpack(images: Tensor) -> Tensor:
-            images = images.unflatten(1, (-1, query.shape[1]))
-            return torch.cat([
-                persons[:number]
-                for persons, number in zip(images, persons_per_image)
-            ])
-
         query = self.norms[0](
             self.self_attn(query, query_pos=query_pos, key_pos=query_pos))
-        query = unpack(
-            self.cross_attn(
-                pack(query),
-                value=memory,
-                query_pos=pack(query_pos),
-                reference_points=pack(reference),
-                **kwargs))
+        num_keypoints = query.shape[1]
+        query, query_pos, reference = (
+            x.flatten(0, 1)[None] for x in (query, query_pos, reference))
+        query = self.cross_attn(
+            query,
+            value=memory,
+            query_pos=query_pos,
+            reference_points=reference,
+            query_counts=[n * num_keypoints for n in persons_per_image],
+            **kwargs)
+        query = query[0].unflatten(0, (-1, num_keypoints))
         return self.norms[2](self.ffn(self.norms[1](query)))
 
 

@@ -90,22 +90,13 @@ class GenderHead(AttributeHead):
 
     def __init__(self,
                  *,
-                 loss: dict = dict(
-                     type='CrossEntropyLoss',
-                     use_sigmoid=True,
-                     loss_weight=1.0),
+                 loss: dict = dict(type='BinaryCrossEntropyLoss'),
                  **kwargs) -> None:
         super().__init__(num_outputs=1, field='genders', loss=loss, **kwargs)
 
     def loss_of_pairs(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Binary cross entropy; see :meth:`AttributeHead.loss_of_pairs`."""
-        # NOTE prediction and target need the same number of dimensions:
-        # given labels alone, mmdet would one-hot expand them and learn the
-        # probability of label 0.
-        return self.attribute_loss(
-            logits.squeeze(-1),
-            labels.to(logits.dtype),
-            reduction_override='none')
+        return self.attribute_loss(logits.squeeze(-1), labels)
 
     def predict(self,
                 outputs: Dict[str, Tensor],

@@ -56,9 +56,7 @@ class MaskHead(TaskHead):
                  cost_mask: float = 8.0,
                  cost_dice: float = 5.0,
                  loss_mask: dict = dict(
-                     type='CrossEntropyLoss',
-                     use_sigmoid=True,
-                     loss_weight=8.0),
+                     type='BinaryCrossEntropyLoss', loss_weight=8.0),
                  loss_dice: dict = dict(
                      type='DiceLoss',
                      naive_dice=True,
@@ -169,7 +167,7 @@ class MaskHead(TaskHead):
                                   self.importance_ratio)
         target = sample_points(masks[:, None], points)[:, 0]
         logits = sample_points(logits[:, None], points)[:, 0]
-        return (self.loss_mask(logits, target, reduction_override='none'),
+        return (self.loss_mask(logits, target),
                 self.loss_dice(logits, target, reduction_override='none'))
 
     def predict(self,

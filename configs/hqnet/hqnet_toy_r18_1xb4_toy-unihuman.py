@@ -1,0 +1,68 @@
+# The whole method, small enough to learn drawn people on a CPU in minutes.
+_base_ = [
+    '../_base_/models/hqnet_r50.py', '../_base_/datasets/toy_unihuman.py',
+    '../_base_/schedules/schedule_100e.py', '../_base_/default_runtime.py'
+]
+attention = dict(embed_dims=128)
+ffn = dict(embed_dims=128, feedforward_channels=512)
+model = dict(
+    num_queries=12,
+    backbone=dict(
+        depth=18,
+        base_channels=32,
+        frozen_stages=-1,  # learnt from random weights
+        norm_cfg=dict(requires_grad=True),
+        norm_eval=False,
+        init_cfg=None),
+    neck=dict(in_channels=[32, 64, 128, 256], out_channels=128),
+    encoder=dict(
+        num_layers=2, layer_cfg=dict(self_attn_cfg=attention, ffn_cfg=ffn)),
+    decoder=dict(
+        num_layers=3,
+        layer_cfg=dict(
+            self_attn_cfg=attention, cross_attn_cfg=attention, ffn_cfg=ffn)),
+    positional_encoding=dict(num_feats=64),
+    bbox_head=dict(
+        embed_dims=128,
+        # A short training has to settle early which query is whose.
+        loss_cls=dict(loss_weight=4.0),
+        task_heads=dict(
+            mask=dict(num_points=1024),
+            pose=dict(
+                hidden_dims=256,
+                refine=dict(
+                    type='PoseRefinementDecoder', feedforward_channels=512),
+                heatmap=dict(
+                    type='KeypointHeatmap', feedforward_channels=512)),
+            age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.4)))),
+    dn_cfg=dict(group_cfg=dict(num_dn_queries=20)),
+    train_cfg=dict(
+        assigner=dict(
+            match_costs=[
+                dict(type='FocalLossCost', weight=5.0),
+                dict(type='BBoxL1Cost', weight=5.0, box_format='xywh'),
+                dict(type='IoUCost', iou_mode='giou', weight=2.0)
+            ])),
+    test_cfg=dict(max_per_img=12))
+
+train_cfg = dict(
+    _delete_=True, type='IterBasedTrainLoop', max_iters=2000, val_interval=2000)
+optim_wrapper = dict(
+    optimizer=dict(lr=0.001, fused=True),
+    clip_grad=dict(max_norm=1.0),
+    paramwise_cfg=None)
+param_scheduler = [
+    dict(
+        type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=False,
+        begin=100,
+        end=2000,
+        eta_min=0)
+]
+default_hooks = dict(
+    logger=dict(interval=25),
+    checkpoint=dict(by_epoch=False, interval=2000, max_keep_ckpts=1))
+log_processor = dict(by_epoch=False)
+visualizer = dict(min_side=480)  # labels on small images stay readable

@@ -1,0 +1,94 @@
+"""The libraries behind box, mask and pose AP are interchangeable."""
+import sys
+
+import numpy as np
+import pytest
+
+from mmhqnet.evaluation import GroundTruth
+from mmhqnet.evaluation.functional.coco_backends import (BACKENDS, CocoBackend,
+                                                         statistics_of)
+from mmhqnet.utils.errors import InputError
+
+IOU_TYPES = ('bbox', 'segm', 'keypoints')
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    package = pytest.importorskip(
+        request.param, reason=f'{request.param} is not installed')
+    assert package is sys.modules[request.param]  # the real one
+    return CocoBackend(request.param)
+
+
+@pytest.fixture(scope='module')
+def ground_truth(photo_annotations):
+    return GroundTruth(photo_annotations)
+
+
+@pytest.mark.parametrize('iou_type', IOU_TYPES)
+def test_all_agree_to_the_last_digit(backend, iou_type, ground_truth,
+                                     photo_results):
+    statistics = statistics_of(iou_type, exclude_small=True)
+    arguments = ground_truth, photo_results[iou_type], iou_type, statistics
+    assert backend.evaluate(*arguments) == CocoBackend('pycocotools').evaluate(
+        *arguments)
+
+
+@pytest.mark.parametrize('iou_type', IOU_TYPES)
+def test_no_results(backend, iou_type, ground_truth):
+    statistics = statistics_of(iou_type, exclude_small=True)
+    values = backend.evaluate(ground_truth, [], iou_type, statistics)
+    assert values == {statistic.name: 0 for statistic in statistics}
+
+
+def test_subset_of_images(backend, ground_truth, photo_results):
+    statistics = statistics_of('bbox', exclude_small=False)
+    image_ids = sorted(ground_truth.images)[:6]
+    values = backend.evaluate(
+        ground_truth,
+        photo_results['bbox'],
+        'bbox',
+        statistics,
+        image_ids=image_ids)
+    subset = GroundTruth(
+        dict(
+            images=[ground_truth.images[i] for i in image_ids],
+            categories=ground_truth.categories,
+            annotations=[
+                annotation for annotation in ground_truth.annotations
+                if annotation['image_id'] in image_ids
+            ]))
+    results = [
+        result for result in photo_results['bbox']
+        if result['image_id'] in image_ids
+    ]
+    assert values == backend.evaluate(subset, results, 'bbox', statistics)
+
+
+def test_sigmas(backend, ground_truth, photo_results):
+    statistics = statistics_of('keypoints', exclude_small=False)
+    arguments = (ground_truth, photo_results['keypoints'], 'keypoints',
+                 statistics)
+    strict, lenient = (
+        backend.evaluate(*arguments, sigmas=np.full(17, sigma))['AP']
+        for sigma in (.01, 1.))
+    assert strict < backend.evaluate(*arguments)['AP'] < lenient
+
+
+def test_nothing_is_printed(backend, ground_truth, photo_results, capfd):
+    backend.evaluate(ground_truth, photo_results['bbox'], 'bbox',
+                     statistics_of('bbox', False))
+    assert capfd.readouterr().out == ''
+
+
+def test_libraries_are_left_alone(backend):
+    import pycocotools.coco
+    assert pycocotools.coco.COCO.__module__ == 'pycocotools.coco'
+
+
+def test_unknown_or_missing_library(monkeypatch):
+    with pytest.raises(InputError, match=', '.join(BACKENDS)):
+        CocoBackend('detectron2')
+    monkeypatch.setitem(sys.modules, 'hotcoco', None)
+    with pytest.raises(InputError, match='pip install hotcoco'):
+        CocoBackend('hotcoco')

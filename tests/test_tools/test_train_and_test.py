@@ -1,0 +1,206 @@
+"""tools/train.py and tools/test.py, from the outside."""
+import os
+import pickle
+import re
+import runpy
+import subprocess
+import sys
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
+
+from mmhqnet.visualization import HumanLocalVisualizer
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = str(ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py')
+
+
+def tool(name, *arguments):
+    """Run a tool in a Python of its own.
+
+    Returns:
+        tuple[int, str]: Exit status and all that it printed.
+    """
+    done = subprocess.run(
+        [sys.executable, ROOT / 'tools' / name, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+        text=True)
+    return done.returncode, done.stdout
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('toy')
+    status, output = tool('dataset_converters/make_toy_unihuman.py', folder,
+                          '--num-train', 4, '--num-val', 2, '--image-size', 64,
+                          64)
+    assert status == 0, output
+    return folder
+
+
+@pytest.fixture(scope='module')
+def options(data):
+    """Config options for a tiny model, the toy data and 2 iterations."""
+    ann_file = f'{data}/annotations/toy_unihuman_val.json'
+    return [
+        '--cfg-options', *(f'{split}_dataloader.dataset.data_root={data}/'
+                           for split in ('train', 'val', 'test')),
+        f'val_evaluator.ann_file={ann_file}',
+        f'test_evaluator.ann_file={ann_file}', 'train_dataloader.batch_size=2',
+        'model.encoder.num_layers=1', 'model.num_queries=5',
+        'model.test_cfg.max_per_img=5', 'train_cfg.val_interval=10',
+        'default_hooks.checkpoint.interval=2',
+        'default_hooks.checkpoint.max_keep_ckpts=-1',
+        'default_hooks.logger.interval=1', 'train_cfg.max_iters=2'
+    ]
+
+
+@pytest.fixture(scope='module')
+def trained(options, tmp_path_factory):
+    """Work dir of a training."""
+    work_dir = tmp_path_factory.mktemp('run') / 'work_dir'
+    status, output = tool('train.py', CONFIG, '--work-dir', work_dir, *options)
+    assert status == 0, output
+    return work_dir
+
+
+def test_training_writes_checkpoint_config_and_log(trained):
+    assert (trained / 'iter_2.pth').is_file()
+    assert (trained / Path(CONFIG).name).is_file()
+    log = next(trained.glob('*/*.log')).read_text()
+    assert re.search(r'Iter\(train\) \[2/2\].* loss: [\d.]+ ', log)
+
+
+def test_resume_goes_on_with_weights_only_on(trained, options):
+    """The optimiser and the logged history come back, too."""
+    status, output = tool('train.py', CONFIG, '--work-dir', trained,
+                          '--resume', *options, 'train_cfg.max_iters=3')
+    assert status == 0, output
+    assert 'resumed epoch: 0, iter: 2' in output
+    assert 'Iter(train) [3/3]' in output and 'Iter(train) [2/' not in output
+    before, after = (torch.load(trained / f'iter_{i}.pth') for i in (2, 3))
+    steps = [
+        next(iter(checkpoint['optimizer']['state'].values()))['step'].item()
+        for checkpoint in (before, after)
+    ]
+    assert steps == [2, 3]
+
+
+def test_test_writes_predictions_and_scores(trained, options, tmp_path):
+    status, output = tool('test.py', CONFIG, trained / 'iter_2.pth',
+                          '--work-dir', tmp_path, '--out',
+                          tmp_path / 'out.pkl', *options)
+    assert status == 0, output
+    assert next(tmp_path.glob('*/*.json')).read_text().count('box_AP') > 0
+    with open(tmp_path / 'out.pkl', 'rb') as file:
+        predictions = pickle.load(file)
+    assert len(predictions) == 2
+    assert {'bboxes', 'masks', 'keypoints', 'genders',
+            'ages'} <= set(predictions[0]['pred_instances'])
+
+
+@pytest.mark.parametrize('name', ['train.py', 'test.py'])
+def test_help_answers_at_once(name):
+    """Neither torch nor the OpenMMLab stack is imported for it."""
+    code = (f'import runpy, sys; sys.argv = ["{name}", "--help"]\n'
+            f'try: runpy.run_path({str(ROOT / "tools" / name)!r}, '
+            'run_name="__main__")\n'
+            'except SystemExit: print([m for m in ("torch", "mmcv", "mmdet", '
+            '"mmhqnet") if m in sys.modules])')
+    begin = time.process_time()
+    output = subprocess.run([sys.executable, '-c', code],
+                            capture_output=True,
+                            text=True).stdout
+    assert time.process_time() - begin < 5
+    assert output.strip().endswith('[]')
+    for option in ('--work-dir', '--cfg-options', '--launcher',
+                   '--local-rank'):
+        assert option in output
+
+
+@pytest.fixture
+def refusal(capfd, monkeypatch):
+    """Calls a tool here and returns the one line that it refuses with."""
+
+    def refuse(name, *arguments):
+        for manager in (DefaultScope, HumanLocalVisualizer, MessageHub,
+                        MMLogger):
+            # one instance of each name per process, but each run needs its own
+            monkeypatch.setattr(manager, '_instance_dict', OrderedDict())
+        main = runpy.run_path(str(ROOT / 'tools' / name))['main']
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        assert end.value.code == 2
+        error, = (
+            line for line in capfd.readouterr().err.splitlines()
+            if line.startswith('error: '))
+        return error
+
+    return refuse
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize('arguments, message', [
+    (['no.py'], 'config no.py does not exist'),
+    ([CONFIG, '--resume', 'no.pth'], 'no.pth does not exist'),
+    ([CONFIG, '--resume', CONFIG], 'cannot be read'),
+    ([CONFIG, '--cfg-options', 'model.type=HQNett'], 'HQNett is not in'),
+    ([CONFIG, '--cfg-options', 'model.colour=1'], "argument 'colour'"),
+    ([CONFIG, '--cfg-options', 'model.bbox_head.task_heads.nose.type=Nose'
+      ], "unknown task head 'Nose'"),
+    ([CONFIG, '--cfg-options', 'train_dataloader.dataset.data_root=/none/'
+      ], '/none/annotations/toy_unihuman_train.json'),
+])
+def test_training_refuses_bad_input(refusal, tmp_path, arguments, message):
+    work_dir = tmp_path / 'runs' / 'mine'
+    error = refusal('train.py', *arguments, '--work-dir', work_dir)
+    assert message in error
+    assert not work_dir.parent.exists()
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_amp_is_refused_on_the_cpu(refusal, tmp_path):
+    assert '--amp needs a GPU' in refusal('train.py', CONFIG, '--amp',
+                                          '--work-dir', tmp_path)
+
+
+@pytest.mark.fault
+def test_options_that_the_config_does_not_support(refusal, tmp_path):
+    config = tmp_path / 'mine.py'
+    config.write_text(f"_base_ = '{CONFIG}'\n"
+                      'auto_scale_lr = dict(_delete_=True)\n')
+    assert 'base_batch_size' in refusal('train.py', config, '--auto-scale-lr')
+    assert 'tta_model' in refusal('test.py', CONFIG, 'x.pth', '--tta')
+    assert '.pkl' in refusal('test.py', CONFIG, 'x.pth', '--out', 'a')
+
+
+@pytest.mark.fault
+def test_weights_alone_cannot_be_resumed(refusal, tmp_path):
+    torch.save(dict(state_dict={'a': torch.ones(1)}), tmp_path / 'weights.pth')
+    assert 'holds weights only' in refusal('train.py', CONFIG, '--resume',
+                                           tmp_path / 'weights.pth')
+
+
+@pytest.mark.fault
+def test_test_refuses_a_checkpoint_of_another_model(refusal, tmp_path, trained,
+                                                    options):
+    checkpoint = trained / 'iter_2.pth'
+    work_dir = tmp_path / 'mine'
+    arguments = (checkpoint, '--work-dir', work_dir, *options)
+    error = refusal('test.py', CONFIG, *arguments, 'model.num_queries=7')
+    assert str(checkpoint) in error and 'query_embedding.weight' in error
+    error = refusal('test.py', CONFIG, *arguments,
+                    'model.encoder.num_layers=2')
+    assert 'encoder.layers.1' in error
+    assert not work_dir.exists()
+
+    for wrong in (tmp_path / 'none.pth', CONFIG):
+        assert str(wrong) in refusal('test.py', CONFIG, wrong)

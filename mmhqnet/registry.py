@@ -57,7 +57,7 @@ VISBACKENDS = MirroringRegistry(mmdet_registry.VISBACKENDS)
 
 HOOKS = MirroringRegistry(mmdet_registry.HOOKS)
 OPTIM_WRAPPER_CONSTRUCTORS = MirroringRegistry(
-    mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS)
+    mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'mmhqnet.engine')
 OPTIM_WRAPPERS = MirroringRegistry(mmdet_registry.OPTIM_WRAPPERS)
 OPTIMIZERS = MirroringRegistry(mmdet_registry.OPTIMIZERS)
 PARAM_SCHEDULERS = MirroringRegistry(mmdet_registry.PARAM_SCHEDULERS)

@@ -31,8 +31,8 @@ def label_attributes(path: Path) -> Path:
 def overfit_config(work_dir: Path, max_iters: int = 2600) -> Config:
     """The toy model on the photos, without augmentation or dropout."""
     ann_file = label_attributes(work_dir / 'photos.json')
-    cfg = Config.fromfile(
-        ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py')
+    cfg = Config.fromfile(ROOT /
+                          'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py')
     dropout = dict(dropout=0.0)
     load = [
         dict(type='LoadImageFromFile'),
@@ -45,30 +45,41 @@ def overfit_config(work_dir: Path, max_iters: int = 2600) -> Config:
         data_prefix=dict(img=str(PHOTOS / 'images')),
         pipeline=load + [dict(type='PackHumanInputs')])
     # The photos' persons must stay in the pixels of the file for the metric.
-    test = dict(dataset, pipeline=[load[0], load[2], dict(
-        type='PackHumanInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                   'scale_factor'))], test_mode=True)
+    test = dict(
+        dataset,
+        pipeline=[
+            load[0], load[2],
+            dict(
+                type='PackHumanInputs',
+                meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
+                           'scale_factor'))
+        ],
+        test_mode=True)
     loader = dict(num_workers=0, persistent_workers=False)
-    cfg.merge_from_dict(dict(
-        work_dir=str(work_dir),
-        randomness=dict(seed=0),
-        model=dict(
-            num_queries=40,
-            # Group norm is the same in training and test.
-            backbone=dict(norm_cfg=dict(type='GN', num_groups=16)),
-            bbox_head=dict(
-                task_heads=dict(
-                    mask=dict(num_points=2048),
-                    pose=dict(refine=dropout, heatmap=dropout))),
-            test_cfg=dict(max_per_img=40)),
-        train_cfg=dict(max_iters=max_iters, val_interval=max_iters)))
+    cfg.merge_from_dict(
+        dict(
+            work_dir=str(work_dir),
+            randomness=dict(seed=0),
+            model=dict(
+                num_queries=40,
+                # Group norm is the same in training and test.
+                backbone=dict(norm_cfg=dict(type='GN', num_groups=16)),
+                bbox_head=dict(
+                    task_heads=dict(
+                        mask=dict(num_points=2048),
+                        pose=dict(refine=dropout, heatmap=dropout))),
+                test_cfg=dict(max_per_img=40)),
+            train_cfg=dict(max_iters=max_iters, val_interval=max_iters)))
     cfg.train_dataloader = dict(
-        loader, batch_size=2,
-        sampler=dict(type='InfiniteSampler', shuffle=True), dataset=dataset)
+        loader,
+        batch_size=2,
+        sampler=dict(type='InfiniteSampler', shuffle=True),
+        dataset=dataset)
     cfg.val_dataloader = cfg.test_dataloader = dict(
-        loader, batch_size=1,
-        sampler=dict(type='DefaultSampler', shuffle=False), dataset=test)
+        loader,
+        batch_size=1,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=test)
     cfg.val_evaluator = cfg.test_evaluator = dict(
         type='UniHumanMetric',
         ann_file=str(ann_file),

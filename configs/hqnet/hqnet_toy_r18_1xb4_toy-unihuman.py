@@ -46,7 +46,10 @@ model = dict(
     test_cfg=dict(max_per_img=12))
 
 train_cfg = dict(
-    _delete_=True, type='IterBasedTrainLoop', max_iters=2000, val_interval=2000)
+    _delete_=True,
+    type='IterBasedTrainLoop',
+    max_iters=2000,
+    val_interval=2000)
 optim_wrapper = dict(
     optimizer=dict(lr=0.001, fused=True),
     clip_grad=dict(max_norm=1.0),

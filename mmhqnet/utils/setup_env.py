@@ -16,6 +16,7 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     register_mmdet_modules(init_default_scope)
 
     import mmhqnet.datasets  # noqa: F401
+    import mmhqnet.engine  # noqa: F401
     import mmhqnet.evaluation  # noqa: F401
     import mmhqnet.models  # noqa: F401
     import mmhqnet.visualization  # noqa: F401

@@ -34,13 +34,13 @@ class HQNet(DINO):
     def __init__(self,
                  *args,
                  dn_cfg: dict = dict(group_cfg=dict(num_dn_queries=100)),
-                 pixel_embedding: Optional[dict] = dict(
-                     type='PixelEmbedding'),
+                 pixel_embedding: Optional[dict] = dict(type='PixelEmbedding'),
                  **kwargs) -> None:
         # NOTE mmdet's detectors write into their configs, which would make a
         # config good for one model only.
         super().__init__(
-            *copy.deepcopy(args), dn_cfg=copy.deepcopy(dn_cfg),
+            *copy.deepcopy(args),
+            dn_cfg=copy.deepcopy(dn_cfg),
             **copy.deepcopy(kwargs))
         self.dn_query_generator = DenoisingQueryGenerator(
             num_classes=self.bbox_head.num_classes,
@@ -72,10 +72,9 @@ class HQNet(DINO):
             init_transformer(coder)
         nn.init.normal_(self.query_embedding.weight)
 
-    def forward_transformer(
-            self,
-            img_feats: Tuple[Tensor],
-            batch_data_samples: OptSampleList = None) -> Dict:
+    def forward_transformer(self,
+                            img_feats: Tuple[Tensor],
+                            batch_data_samples: OptSampleList = None) -> Dict:
         """Encode the image, select proposals, decode the human queries.
 
         Args:
@@ -140,7 +139,8 @@ class HQNet(DINO):
             return None
         stride8 = memory[:, :shape[0] * shape[1]]
         return self.pixel_embedding(
-            feat, stride8.transpose(1, 2).unflatten(2, shape))
+            feat,
+            stride8.transpose(1, 2).unflatten(2, shape))
 
     def gen_encoder_output_proposals(
             self, memory: Tensor, memory_mask: Optional[Tensor],
@@ -170,16 +170,15 @@ class HQNet(DINO):
                 valid = ~memory_mask[:, start:start + height * width]
                 valid = valid.unflatten(1, (height, width))
                 valid_size = torch.stack(
-                    [valid[:, 0].sum(1), valid[:, :, 0].sum(1)],
-                    -1)[:, None, None]
-            centres = (centres / valid_size).expand(
-                len(memory), -1, -1, -1).flatten(1, 2)
+                    [valid[:, 0].sum(1), valid[:, :, 0].sum(1)], -1)[:, None,
+                                                                     None]
+            centres = (centres / valid_size).expand(len(memory), -1, -1,
+                                                    -1).flatten(1, 2)
             sizes = torch.full_like(centres, 0.05 * 2**level)
             proposals.append(torch.cat([centres, sizes], -1))
             start += height * width
         proposals = torch.cat(proposals, 1)
-        valid = ((proposals > 0.01) & (proposals < 0.99)).all(
-            -1, keepdim=True)
+        valid = ((proposals > 0.01) & (proposals < 0.99)).all(-1, keepdim=True)
         if memory_mask is not None:
             valid = valid & ~memory_mask[..., None]
         # NOTE the logits are float32, as mmdet's, but correctly rounded:

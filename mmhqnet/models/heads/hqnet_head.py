@@ -123,8 +123,8 @@ class HQNetHead(DINOHead):
         """
         return [
             self.forward_layer(query, _logits(reference), layer)
-            for layer, (query, reference) in enumerate(
-                zip(hidden_states, references))
+            for layer, (
+                query, reference) in enumerate(zip(hidden_states, references))
         ]
 
     def loss(self, hidden_states: Tensor, references: List[Tensor],
@@ -148,9 +148,7 @@ class HQNetHead(DINOHead):
         Returns:
             dict[str, Tensor]: Losses, named as mmdet's DINO names them.
         """
-        gt_instances = [
-            sample.gt_instances for sample in batch_data_samples
-        ]
+        gt_instances = [sample.gt_instances for sample in batch_data_samples]
         num_dn = dn_meta['num_denoising_queries']
         # NOTE the tasks never see the denoising queries.
         layers = self(hidden_states[:, :, num_dn:],
@@ -169,17 +167,17 @@ class HQNetHead(DINOHead):
         assignment = self.match(outputs, targets, gt_instances, encoded)
 
         losses = dict()
-        for name, layer_losses in self._layer_losses(
-                outputs, targets, gt_instances, assignment, encoded):
+        for name, layer_losses in self._layer_losses(outputs, targets,
+                                                     gt_instances, assignment,
+                                                     encoded):
             losses.update(self._name_layers(name, layer_losses))
         for name, task in self.task_heads.items():
             losses.update(
                 task.loss_once(outputs[name], targets[name], assignment,
                                encoded))
         losses.update(
-            self._denoising_losses(hidden_states[:, :, :num_dn],
-                                   references, gt_instances, encoded,
-                                   dn_meta))
+            self._denoising_losses(hidden_states[:, :, :num_dn], references,
+                                   gt_instances, encoded, dn_meta))
         return losses
 
     @torch.no_grad()
@@ -200,8 +198,8 @@ class HQNetHead(DINOHead):
         """
         num_layers = outputs['box']['bboxes'].shape[0]
         costs = []
-        for image, (gt, meta) in enumerate(
-                zip(gt_instances, encoded.img_metas)):
+        for image, (gt,
+                    meta) in enumerate(zip(gt_instances, encoded.img_metas)):
             # The layers of an image are so many more queries.
             rows = {
                 name: {
@@ -254,8 +252,9 @@ class HQNetHead(DINOHead):
         ])
         loss_bbox = self.loss_bbox(
             pred, target, torch.ones_like(pred), reduction_override='none')
-        sizes = assignment.persons(
-            [size.expand(len(gt), -1) for gt, size in zip(gt_instances, sizes)])
+        sizes = assignment.persons([
+            size.expand(len(gt), -1) for gt, size in zip(gt_instances, sizes)
+        ])
         loss_iou = self.loss_iou(
             (bbox_cxcywh_to_xyxy(pred) * sizes).flatten(0, 1),
             (bbox_cxcywh_to_xyxy(target) * sizes).flatten(0, 1),
@@ -267,8 +266,7 @@ class HQNetHead(DINOHead):
             loss_bbox=layer_mean(loss_bbox, num_pos),
             loss_iou=layer_mean(loss_iou.view(pred.shape[:2]), num_pos))
 
-    def _name_layers(self, name: str,
-                     losses: Tensor) -> Dict[str, Tensor]:
+    def _name_layers(self, name: str, losses: Tensor) -> Dict[str, Tensor]:
         """Name the losses of all layers as mmdet's DINO does."""
         last = self.num_pred_layer - 2
         names = [f'd{layer}.{name}' for layer in range(last)]
@@ -276,15 +274,15 @@ class HQNetHead(DINOHead):
         return dict(zip(names, losses))
 
     def _denoising_losses(self, hidden_states: Tensor,
-                          references: List[Tensor],
-                          gt_instances: InstanceList, encoded: EncodedImages,
+                          references: List[Tensor], gt_instances: InstanceList,
+                          encoded: EncodedImages,
                           dn_meta: Dict[str, int]) -> Dict[str, Tensor]:
         """Box losses of the denoising queries, whose persons are known."""
         num_dn = dn_meta['num_denoising_queries']
         outputs = _stack([
             self.detect(query, _logits(reference[:, :num_dn]), layer)
-            for layer, (query, reference) in enumerate(
-                zip(hidden_states, references))
+            for layer, (
+                query, reference) in enumerate(zip(hidden_states, references))
         ])
         assignment = denoising_assignment([len(gt) for gt in gt_instances],
                                           dn_meta['num_denoising_groups'],
@@ -293,8 +291,9 @@ class HQNetHead(DINOHead):
         losses = self._box_losses(outputs, gt_instances, assignment, encoded)
         return {
             key: value
-            for name, layer_losses in losses.items() for key, value in
-            self._name_layers(f'dn_{name}', layer_losses).items()
+            for name, layer_losses in losses.items()
+            for key, value in self._name_layers(f'dn_{name}',
+                                                layer_losses).items()
         }
 
     def predict(self,

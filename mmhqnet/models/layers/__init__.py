@@ -9,7 +9,8 @@ from .transformer import (DecoderLayer, EncoderLayer, HQNetDecoder,
                           HQNetEncoder, init_transformer)
 
 __all__ = [
-    'MSDeformAttention', 'DenoisingQueryGenerator', 'KeypointHeatmap', 'build_mlp', 'PixelEmbedding',
+    'MSDeformAttention', 'DenoisingQueryGenerator', 'KeypointHeatmap',
+    'build_mlp', 'PixelEmbedding',
     'sample_points', 'uncertain_points', 'PoseRefinementDecoder',
     'DecoderLayer', 'EncoderLayer', 'HQNetDecoder', 'HQNetEncoder',
     'init_transformer'

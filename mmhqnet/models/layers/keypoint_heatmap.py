@@ -131,8 +131,9 @@ class KeypointHeatmap(BaseModule):
 
         num_images, num_keypoints = len(bboxes), labelled.shape[1]
         maps = boxes.new_zeros(num_images * num_keypoints * height * width)
-        channel = (image_inds[:, None] * num_keypoints +
-                   torch.arange(num_keypoints, device=boxes.device))
+        channel = (
+            image_inds[:, None] * num_keypoints +
+            torch.arange(num_keypoints, device=boxes.device))
         index = (channel[..., None, None] * height + y) * width + x
         maps = maps.scatter_reduce(
             0,

@@ -37,12 +37,11 @@ def uncertain_points(logits: Tensor, num_points: int, oversample_ratio: float,
     num_masks = len(logits)
     num_candidates = int(num_points * oversample_ratio)
     num_uncertain = int(num_points * importance_ratio)
-    candidates = torch.rand(
-        num_masks, num_candidates, 2, device=logits.device)
+    candidates = torch.rand(num_masks, num_candidates, 2, device=logits.device)
     uncertainty = -sample_points(logits[:, None], candidates)[:, 0].abs()
     chosen = uncertainty.topk(num_uncertain, dim=1).indices
     uniform = torch.rand(
         num_masks, num_points - num_uncertain, 2, device=logits.device)
-    return torch.cat([
-        candidates.gather(1, chosen[..., None].expand(-1, -1, 2)), uniform
-    ], 1)
+    return torch.cat(
+        [candidates.gather(1, chosen[..., None].expand(-1, -1, 2)), uniform],
+        1)

@@ -133,7 +133,8 @@ class PoseRefinementDecoder(BaseModule):
             zero = sum(parameter.sum() for parameter in self.parameters()) * 0
             return [poses.detach() + zero for _ in self.layers]
         query_pos, query = self.query_embedding.weight.expand(
-            len(poses), -1, -1).chunk(2, dim=-1)
+            len(poses), -1, -1).chunk(
+                2, dim=-1)
         ratios = torch.cat([
             ratio.expand(number, 1, -1, -1)
             for number, ratio in zip(persons_per_image, valid_ratios)

@@ -120,9 +120,9 @@ class HQNetDecoder(DinoTransformerDecoder):
             # NOTE DINO also moves the reference after the last layer, where
             # nobody reads it.
             if layer_id < self.num_layers - 1:
-                new_reference = (reg_branches[layer_id](query) +
-                                 inverse_sigmoid(reference_points,
-                                                 eps=1e-3)).sigmoid()
+                new_reference = (
+                    reg_branches[layer_id](query) +
+                    inverse_sigmoid(reference_points, eps=1e-3)).sigmoid()
                 references.append(new_reference)
                 reference_points = new_reference.detach()
         return torch.stack(hidden_states), references

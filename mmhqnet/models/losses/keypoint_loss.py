@@ -32,9 +32,8 @@ def object_keypoint_similarity(pred: Tensor,
     """
     variance = (2 * sigmas)**2
     squared_distance = (pred - target).square().sum(-1)
-    exponent = squared_distance / (
-        2 * areas[..., None].clamp(min=torch.finfo(areas.dtype).eps) *
-        variance)
+    exponent = squared_distance / (2 * areas[..., None].clamp(
+        min=torch.finfo(areas.dtype).eps) * variance)
     if max_exponent is not None:
         exponent = exponent.clamp(max=max_exponent)
     similarity = torch.exp(-exponent) * visible
@@ -129,7 +128,8 @@ class HeatmapFocalLoss(nn.Module):
         if padding_mask is not None:
             negative = negative * ~padding_mask[:, None]
         pos_loss = positive * prob.log() * (1 - prob)**self.alpha
-        neg_loss = (negative * (1 - prob).log() * prob**self.alpha *
-                    (1 - target)**self.gamma)
+        neg_loss = (
+            negative * (1 - prob).log() * prob**self.alpha *
+            (1 - target)**self.gamma)
         num_pos = positive.sum().clamp(min=1)
         return -self.loss_weight * (pos_loss.sum() + neg_loss.sum()) / num_pos

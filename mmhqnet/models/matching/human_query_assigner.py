@@ -58,8 +58,7 @@ class Assignment:
 
 
 def denoising_assignment(num_gts: Sequence[int], num_groups: int,
-                         num_layers: int,
-                         device: torch.device) -> Assignment:
+                         num_layers: int, device: torch.device) -> Assignment:
     """Pairs of the denoising queries, which are made from known persons.
 
     The queries of an image are ``num_groups`` times as many positive ones as
@@ -81,8 +80,7 @@ def denoising_assignment(num_gts: Sequence[int], num_groups: int,
     for image, number in enumerate(num_gts):
         persons = np.arange(number)
         query_inds.append((groups + persons).ravel() + image * num_queries)
-        gt_inds.append(
-            np.tile(persons + sum(num_gts[:image]), num_groups))
+        gt_inds.append(np.tile(persons + sum(num_gts[:image]), num_groups))
     pairs = np.stack([np.concatenate(query_inds), np.concatenate(gt_inds)])
     pairs = torch.from_numpy(pairs).to(device)[:, None].expand(
         -1, num_layers, -1)
@@ -142,7 +140,9 @@ class HumanQueryAssigner(HungarianAssigner):
         # training run.
         host_costs = torch.nan_to_num(
             torch.cat([cost.detach().flatten() for cost in costs]),
-            nan=1e6, posinf=1e6, neginf=-1e6).cpu().numpy()
+            nan=1e6,
+            posinf=1e6,
+            neginf=-1e6).cpu().numpy()
         query_inds = [[] for _ in range(num_layers)]
         gt_inds = [[] for _ in range(num_layers)]
         start, first_gt = 0, 0

@@ -52,8 +52,8 @@ class AttributeHead(TaskHead):
         """See :meth:`TaskHead.forward`; ``logits`` (bs, num_queries, n)."""
         return dict(logits=self.branches[layer](query))
 
-    def loss(self, outputs: Dict[str, Tensor],
-             targets: Sequence[InstanceData], assignment: Assignment,
+    def loss(self, outputs: Dict[str, Tensor], targets: Sequence[InstanceData],
+             assignment: Assignment,
              encoded: EncodedImages) -> Dict[str, Tensor]:
         """Average over the matched persons whose label is known.
 
@@ -131,8 +131,7 @@ class AgeHead(AttributeHead):
 
     def loss_of_pairs(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Mean-variance; see :meth:`AttributeHead.loss_of_pairs`."""
-        return self.attribute_loss(logits,
-                                   labels.clamp(max=self.num_ages - 1))
+        return self.attribute_loss(logits, labels.clamp(max=self.num_ages - 1))
 
     def predict(self,
                 outputs: Dict[str, Tensor],

@@ -92,11 +92,10 @@ class MaskHead(TaskHead):
         """Masks as a tensor, padded to the input size of the batch."""
         memory = encoded.memory
         height, width = encoded.img_metas[image]['batch_input_shape']
-        masks = gt_instances.masks.to_tensor(
-            encoded.pixel_embedding.dtype, memory.device)
+        masks = gt_instances.masks.to_tensor(encoded.pixel_embedding.dtype,
+                                             memory.device)
         masks = F.pad(
-            masks,
-            (0, width - masks.shape[-1], 0, height - masks.shape[-2]))
+            masks, (0, width - masks.shape[-1], 0, height - masks.shape[-2]))
         valid = gt_instances.get('mask_valid')
         if valid is None:
             valid = memory.new_ones(len(masks), dtype=torch.bool)
@@ -163,8 +162,7 @@ class MaskHead(TaskHead):
                 embedding.split(pairs_per_image), encoded.pixel_embedding)
         ])
         points = uncertain_points(logits, self.num_points,
-                                  self.oversample_ratio,
-                                  self.importance_ratio)
+                                  self.oversample_ratio, self.importance_ratio)
         target = sample_points(masks[:, None], points)[:, 0]
         logits = sample_points(logits[:, None], points)[:, 0]
         return (self.loss_mask(logits, target),
@@ -186,8 +184,8 @@ class MaskHead(TaskHead):
                                                   scores,
                                                   encoded.pixel_embedding,
                                                   encoded.img_metas):
-            height, width = (math.ceil(size / 4) for size in
-                             meta['img_shape'][:2])
+            height, width = (
+                math.ceil(size / 4) for size in meta['img_shape'][:2])
             size = meta['ori_shape' if rescale else 'img_shape'][:2]
             masks, qualities = self._draw(embedding,
                                           pixels[:, :height, :width], size)
@@ -195,18 +193,22 @@ class MaskHead(TaskHead):
         return results
 
     @staticmethod
-    def _draw(embedding: Tensor, pixels: Tensor, size: Sequence[int],
+    def _draw(embedding: Tensor,
+              pixels: Tensor,
+              size: Sequence[int],
               chunk: int = 16):
         """Masks at full size, a few at a time to bound the memory."""
         masks, qualities = [], []
         for part in embedding.split(chunk):
             logits = torch.einsum('nc,chw->nhw', part, pixels)
             logits = F.interpolate(
-                logits[None], size=tuple(size), mode='bilinear',
+                logits[None],
+                size=tuple(size),
+                mode='bilinear',
                 align_corners=False)[0]
             mask = logits > 0
             area = mask.flatten(1).sum(1)
             masks.append(mask)
-            qualities.append((logits.sigmoid() * mask).flatten(1).sum(1) /
-                             (area + 1e-6))
+            qualities.append(
+                (logits.sigmoid() * mask).flatten(1).sum(1) / (area + 1e-6))
         return torch.cat(masks), torch.cat(qualities)

@@ -140,8 +140,7 @@ class PoseHead(TaskHead):
         pred = outputs['keypoints'][:, None]
         weight = labelled[..., None]
         distance = (pred - targets.keypoints / size).abs() * weight
-        distance = distance.sum((-2, -1)) / (2 * labelled.sum(-1)).clamp(
-            min=1)
+        distance = distance.sum((-2, -1)) / (2 * labelled.sum(-1)).clamp(min=1)
         oks = self.oks_cost(
             pred * size,
             targets.keypoints,
@@ -150,8 +149,8 @@ class PoseHead(TaskHead):
             max_exponent=100)
         confidence = self.kpt_cls_cost(
             InstanceData(scores=outputs['kpt_cls']),
-            InstanceData(labels=labelled.new_zeros(
-                len(labelled), dtype=torch.long)))
+            InstanceData(
+                labels=labelled.new_zeros(len(labelled), dtype=torch.long)))
         has_pose = labelled.any(-1)
         return self.cost_kpt * distance + oks + confidence * has_pose
 
@@ -164,8 +163,7 @@ class PoseHead(TaskHead):
         # Every query that has not got a person with keypoints is background.
         logits = outputs['kpt_cls'].flatten(1, 2)
         labels = torch.ones_like(logits[..., 0], dtype=torch.long)
-        labels = labels.scatter(1, assignment.query_inds,
-                                (~has_pose).long())
+        labels = labels.scatter(1, assignment.query_inds, (~has_pose).long())
         loss_kpt_cls = self.loss_kpt_cls(
             logits.flatten(0, 1), labels.flatten(), reduction_override='none')
 
@@ -191,8 +189,8 @@ class PoseHead(TaskHead):
             # The matched queries of the last decoder layer.
             pred = assignment.queries(outputs['keypoints'])[-2]
             matched = PoseTargets(
-                *(target[-2:-1] for target in self._matched(
-                    targets, assignment)))
+                *(target[-2:-1]
+                  for target in self._matched(targets, assignment)))
             refined = self._refine(pred, assignment.pairs_per_image, encoded)
             for layer, pred in enumerate(refined):
                 loss_kpt, loss_oks = self._losses_of_poses(
@@ -215,8 +213,9 @@ class PoseHead(TaskHead):
         poses = outputs['keypoints']
         if self.refine is not None:
             bs, num_kept = poses.shape[:2]
-            poses = self._refine(poses.flatten(0, 1), [num_kept] * bs,
-                                 encoded)[-1].unflatten(0, (bs, num_kept))
+            poses = self._refine(
+                poses.flatten(0, 1), [num_kept] * bs,
+                encoded)[-1].unflatten(0, (bs, num_kept))
         poses = poses * encoded.image_sizes()[:, None, None]
         confidences = outputs['kpt_cls'].sigmoid().expand(
             -1, -1, self.num_keypoints)
@@ -232,7 +231,7 @@ class PoseHead(TaskHead):
     @staticmethod
     def _matched(targets: Sequence[PoseTargets],
                  assignment: Assignment) -> PoseTargets:
-        """Targets of the matched persons, each (num_layers, num_pairs, ...)."""
+        """Targets of the matched persons, (num_layers, num_pairs, ...)."""
         return PoseTargets(*map(assignment.persons, zip(*targets)))
 
     @staticmethod
@@ -243,10 +242,7 @@ class PoseHead(TaskHead):
         weight = target.labelled[..., None].expand_as(pred)
         sizes = target.sizes[..., None, :]
         l1 = loss_kpt(
-            pred,
-            target.keypoints / sizes,
-            weight,
-            reduction_override='none')
+            pred, target.keypoints / sizes, weight, reduction_override='none')
         oks = loss_oks(pred * sizes, target.keypoints, target.labelled,
                        target.areas)
         return (layer_mean(l1, count(weight)),
@@ -264,11 +260,10 @@ class PoseHead(TaskHead):
         """Focal loss of the auxiliary heat maps at stride 8."""
         shape = encoded.spatial_shapes[0]
         logits = self.heatmap(encoded.memory, encoded.memory_pos,
-                              encoded.memory_mask, encoded.valid_ratios,
-                              shape)
+                              encoded.memory_mask, encoded.valid_ratios, shape)
         heatmaps = self.heatmap.draw_targets(
-            [target.keypoints for target in targets],
-            [target.labelled for target in targets],
+            [target.keypoints
+             for target in targets], [target.labelled for target in targets],
             [target.bboxes for target in targets], shape)
         mask = encoded.memory_mask
         if mask is not None:

@@ -1,0 +1,3 @@
+from .optim_wrapper_constructor import MergedGroupsConstructor
+
+__all__ = ['MergedGroupsConstructor']

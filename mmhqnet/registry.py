@@ -55,7 +55,7 @@ VISUALIZERS = MirroringRegistry(mmdet_registry.VISUALIZERS,
                                 'mmhqnet.visualization')
 VISBACKENDS = MirroringRegistry(mmdet_registry.VISBACKENDS)
 
-HOOKS = MirroringRegistry(mmdet_registry.HOOKS)
+HOOKS = MirroringRegistry(mmdet_registry.HOOKS, 'mmhqnet.engine')
 OPTIM_WRAPPER_CONSTRUCTORS = MirroringRegistry(
     mmdet_registry.OPTIM_WRAPPER_CONSTRUCTORS, 'mmhqnet.engine')
 OPTIM_WRAPPERS = MirroringRegistry(mmdet_registry.OPTIM_WRAPPERS)

@@ -113,7 +113,7 @@ def test(args):
     from mmdet.evaluation import DumpDetResults
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
-    from mmhqnet.apis.checkpoint import check_weights_fit, read_checkpoint
+    from mmhqnet.utils.checkpoint import check_weights_fit, read_checkpoint
     from mmhqnet.utils.launch import (blame_input, build_runner, load_config,
                                       nothing_half_written)
 

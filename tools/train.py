@@ -70,8 +70,8 @@ def apply_options(cfg, args):
     """
     from mmengine.device import get_device
 
-    from mmhqnet.apis.checkpoint import read_checkpoint
     from mmhqnet.utils import InputError
+    from mmhqnet.utils.checkpoint import read_checkpoint
 
     if args.amp:
         if get_device() == 'cpu':

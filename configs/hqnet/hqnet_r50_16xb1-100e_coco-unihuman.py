@@ -4,5 +4,3 @@ _base_ = [
     '../_base_/schedules/schedule_100e.py', '../_base_/default_runtime.py'
 ]
 default_hooks = dict(checkpoint=dict(interval=2))
-# The mask branch of the encoder's proposals never gets a gradient.
-find_unused_parameters = True

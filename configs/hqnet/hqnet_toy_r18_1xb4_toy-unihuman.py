@@ -24,17 +24,26 @@ model = dict(
     positional_encoding=dict(num_feats=64),
     bbox_head=dict(
         embed_dims=128,
-        # A short training has to settle early which query is whose.
+        # A short training has to settle early which query is whose, and
+        # has no time for poses to come last.
         loss_cls=dict(loss_weight=4.0),
         task_heads=dict(
             mask=dict(num_points=1024),
             pose=dict(
                 hidden_dims=256,
+                loss_kpt=dict(type='L1Loss', loss_weight=80.0),
+                loss_oks=dict(type='OKSLoss', loss_weight=3.0),
+                loss_kpt_refine=dict(type='L1Loss', loss_weight=120.0),
+                loss_oks_refine=dict(type='OKSLoss', loss_weight=4.0),
                 refine=dict(
-                    type='PoseRefinementDecoder', feedforward_channels=512),
+                    type='PoseRefinementDecoder',
+                    feedforward_channels=512,
+                    dropout=0.0),
                 heatmap=dict(
-                    type='KeypointHeatmap', feedforward_channels=512)),
-            age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.4)))),
+                    type='KeypointHeatmap',
+                    feedforward_channels=512,
+                    dropout=0.0)),
+            age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.2)))),
     dn_cfg=dict(group_cfg=dict(num_dn_queries=20)),
     train_cfg=dict(
         assigner=dict(
@@ -48,12 +57,14 @@ model = dict(
 train_cfg = dict(
     _delete_=True,
     type='IterBasedTrainLoop',
-    max_iters=2000,
-    val_interval=2000)
+    max_iters=2400,
+    val_interval=2400)
 optim_wrapper = dict(
     optimizer=dict(lr=0.001, fused=True),
     clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=None)
+    paramwise_cfg=dict(
+        custom_keys=dict(
+            backbone=dict(lr_mult=1.0), sampling_offsets=dict(lr_mult=0.1))))
 param_scheduler = [
     dict(
         type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
@@ -61,11 +72,11 @@ param_scheduler = [
         type='CosineAnnealingLR',
         by_epoch=False,
         begin=100,
-        end=2000,
+        end=2400,
         eta_min=0)
 ]
 default_hooks = dict(
     logger=dict(interval=25),
-    checkpoint=dict(by_epoch=False, interval=2000, max_keep_ckpts=1))
+    checkpoint=dict(by_epoch=False, interval=2400, max_keep_ckpts=1))
 log_processor = dict(by_epoch=False)
 visualizer = dict(min_side=480)  # labels on small images stay readable

@@ -14,8 +14,9 @@ import mmhqnet.datasets  # noqa: F401  registers data sets and transforms
 import mmhqnet.models  # noqa: F401  registers HQNet
 import mmhqnet.visualization  # noqa: F401  registers the visualizer
 from mmhqnet.datasets.transforms import LoadHumanImage
+from mmhqnet.utils.checkpoint import (check_weights_fit, read_checkpoint,
+                                      stored_config)
 from mmhqnet.utils.errors import InputError
-from .checkpoint import check_weights_fit, read_checkpoint, stored_config
 from .json_file import write_json
 
 IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')

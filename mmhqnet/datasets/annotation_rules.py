@@ -46,14 +46,17 @@ class Problem:
 Problems = Iterator[Problem]
 
 
-def _is_number(value) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
 def _are_numbers(values) -> bool:
-    return (isinstance(values, list)
-            and set(map(type, values)) <= {int, float}
-            and all(map(math.isfinite, values)))
+    try:
+        return (isinstance(values, list)
+                and set(map(type, values)) <= {int, float}
+                and all(map(math.isfinite, values)))
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def _is_number(value) -> bool:
+    return _are_numbers([value])
 
 
 def _shown(value) -> str:
@@ -64,6 +67,8 @@ def _shown(value) -> str:
 def _box_rule(box) -> Optional[str]:
     if not (_are_numbers(box) and len(box) == 4):
         return 'must be 4 numbers x, y, width, height'
+    if min(box[2:]) < 0:
+        return 'must not have a negative width or height'
 
 
 def _points_rule(points) -> Optional[str]:
@@ -90,6 +95,7 @@ class ExtraField:
 
 
 EXTRA_FIELDS = dict(
+    valid=ExtraField('valid', _no_rule),  # all annotations have its rule
     face_box=ExtraField('face', _box_rule),
     face_kpts=ExtraField('face', _points_rule),
     lefthand_box=ExtraField('lefthand', _box_rule),
@@ -157,32 +163,36 @@ def read_annotation_file(path: str, name: Optional[str] = None) -> object:
                          'download or convert it again') from error
 
 
-def find_problems(content: object, num_keypoints: int,
-                  extra_fields: Sequence[str]) -> Problems:
+def find_problems(content: object,
+                  num_keypoints: int,
+                  extra_fields: Sequence[str] = (),
+                  classes: Sequence[str] = ('person', ),
+                  strict: bool = False) -> Problems:
     """Go through the content of an annotation file once.
 
     Args:
         content (object): What the JSON file holds.
         num_keypoints (int): Keypoints per person (K).
         extra_fields (Sequence[str]): The additional labels to look at, keys
-            of :data:`EXTRA_FIELDS`.
+            of :data:`EXTRA_FIELDS`. Defaults to none.
+        classes (Sequence[str]): Names of the categories to look at. Defaults
+            to persons.
+        strict (bool): Whether to find polygons of less than three points as
+            well. The data set leaves them out, as mmdet does, while an
+            evaluation refuses them. Defaults to False.
 
     Yields:
         Problem: The problems in the order of the file. Nothing can be said
         about annotations while the file lacks one of its sections.
     """
-    structure = list(_structure_problems(content))
+    structure = list(_structure_problems(content, classes))
     yield from structure
     if structure:
         return
-    images, persons = {}, set()
+    images = {}
     for image in content['images']:
         yield from _image_problems(image, images)
-    categories = set()
-    for category in content['categories']:
-        categories.add(category['id'])
-        if category['name'] == 'person':
-            persons.add(category['id'])
+    categories = {c['id']: c['name'] for c in content['categories']}
     seen = set()
     for annotation in content['annotations']:
         if not isinstance(annotation, dict):
@@ -190,13 +200,18 @@ def find_problems(content: object, num_keypoints: int,
                           'must be a list of dicts', _shown(annotation))
             continue
         yield from _reference_problems(annotation, seen, images, categories)
-        if annotation.get('category_id') in persons:
-            yield from _person_problems(annotation,
-                                        images.get(annotation.get('image_id')),
-                                        num_keypoints, extra_fields)
+        if _entry(categories, annotation.get('category_id')) in classes:
+            image = _entry(images, annotation.get('image_id'))
+            yield from _person_problems(annotation, image, num_keypoints,
+                                        extra_fields, strict)
 
 
-def _structure_problems(content) -> Problems:
+def _entry(entries: dict, key):
+    """``entries[key]``, None for anything that is no key."""
+    return entries.get(key) if type(key) in (int, str) else None
+
+
+def _structure_problems(content, classes) -> Problems:
     if not isinstance(content, dict):
         yield Problem('file', None, 'content',
                       'must be a dict with images, annotations, categories',
@@ -210,14 +225,18 @@ def _structure_problems(content) -> Problems:
     if not isinstance(categories, list):
         return
     if not all(
-            isinstance(category, dict) and 'id' in category
-            and 'name' in category for category in categories):
+            isinstance(category, dict) and type(category.get('id')) in
+        (int, str) and isinstance(category.get('name'), str)
+            for category in categories):
         yield Problem('file', None, 'categories',
                       'must be dicts with id and name', _shown(categories))
-    elif all(category['name'] != 'person' for category in categories):
-        names = [category['name'] for category in categories]
-        yield Problem('file', None, 'categories',
-                      "must have a category named 'person'", _shown(names))
+        return
+    names = [category['name'] for category in categories]
+    for name in classes:
+        if name not in names:
+            yield Problem('file', None, 'categories',
+                          f"must have a category named '{name}'",
+                          _shown(names))
 
 
 def _image_problems(image, images) -> Problems:
@@ -254,17 +273,17 @@ def _reference_problems(annotation, seen, images, categories) -> Problems:
         yield Problem('annotation', annotation_id, 'id', 'must be unique')
     else:
         seen.add(annotation_id)
-    for field, known in (('image_id', images), ('category_id', categories)):
+    for field, section, known in (('image_id', 'images', images),
+                                  ('category_id', 'categories', categories)):
         value = annotation.get(field)
-        if type(value) not in (int, str) or value not in known:
-            section = {'image_id': 'images', 'category_id': 'categories'}
+        if _entry(known, value) is None:
             yield Problem('annotation', annotation_id, field,
-                          f"must be the id of an entry in '{section[field]}'",
+                          f"must be the id of an entry in '{section}'",
                           _shown(value))
 
 
-def _person_problems(annotation, image, num_keypoints,
-                     extra_fields) -> Problems:
+def _person_problems(annotation, image, num_keypoints, extra_fields,
+                     strict) -> Problems:
 
     def problem(field, rule, found=None):
         return Problem('annotation', annotation.get('id'), field, rule, found
@@ -280,7 +299,8 @@ def _person_problems(annotation, image, num_keypoints,
     rule = _box_rule(annotation.get('bbox'))
     if rule:
         yield problem('bbox', rule)
-    if not _is_number(annotation.get('area')):
+    area = annotation.get('area')
+    if not (_is_number(area) and area >= 0):
         yield problem('area', 'must be a number of square pixels')
     if annotation.get('iscrowd', 0) not in (0, 1):
         yield problem('iscrowd', 'must be 0 or 1')
@@ -294,7 +314,7 @@ def _person_problems(annotation, image, num_keypoints,
                 f'visibility of {num_keypoints} keypoints',
                 f'{len(keypoints)}')
     if is_labelled(annotation, 'segmentation', 'segmentation'):
-        rule = _segmentation_rule(annotation['segmentation'], image)
+        rule = _segmentation_rule(annotation['segmentation'], image, strict)
         if rule:
             yield problem('segmentation', rule)
     gender, age = annotation.get('gender'), annotation.get('age')
@@ -312,14 +332,26 @@ def _person_problems(annotation, image, num_keypoints,
                 yield problem(field, rule)
 
 
-def _segmentation_rule(segmentation, image) -> Optional[str]:
+def _segmentation_rule(segmentation, image, strict) -> Optional[str]:
     if isinstance(segmentation, list):
         if not all(map(_are_numbers, segmentation)):
             return 'must be a list of polygons, each a list of numbers'
+        if strict and any(
+                len(polygon) < 6 or len(polygon) % 2
+                for polygon in segmentation):
+            return 'must be polygons of three or more points, x and y of each'
     elif not (isinstance(segmentation, dict)
               and isinstance(segmentation.get('counts'), (str, list))):
         return 'must be polygons or a run-length code with size and counts'
     elif image:
         size = [image.get('height'), image.get('width')]
-        if None not in size and segmentation.get('size') != size:
+        if not _are_numbers(size):
+            return None  # a problem of the image
+        if segmentation.get('size') != size:
             return 'must have the height and width of its image as size'
+        counts = segmentation['counts']
+        if isinstance(counts, list) and not (
+                _are_numbers(counts) and sum(counts) == math.prod(size)
+                and min(counts) >= 0):
+            return 'must have counts >= 0 that sum up to height * width'
+    return None

@@ -47,10 +47,12 @@ class CocoUniHumanDataset(CocoDataset):
             of mmpose's data sets or of a file, see
             :func:`load_keypoint_metainfo`. Defaults to ``'coco'``.
         extra_fields (Sequence[str]): Further labels to keep, any of
-            ``face_box``, ``face_kpts``, ``lefthand_box``, ``lefthand_kpts``,
-            ``righthand_box``, ``righthand_kpts``, ``foot_kpts``, ``smpl``,
-            ``dense_pose``, ``bbox_ignore``. Defaults to none.
-        metainfo (dict, optional): Overrides entries of the metainfo.
+            ``valid``, ``face_box``, ``face_kpts``, ``lefthand_box``,
+            ``lefthand_kpts``, ``righthand_box``, ``righthand_kpts``,
+            ``foot_kpts``, ``smpl``, ``dense_pose``, ``bbox_ignore``. Defaults
+            to none.
+        metainfo (dict, optional): Overrides entries of the metainfo, such as
+            the names of the categories to read: ``classes``.
         pipeline (Sequence[dict | Callable]): Transforms. Images are read by
             ``LoadHumanImage`` where it says ``LoadImageFromFile``, so that a
             damaged photo is named while tools of mmdet that look for that
@@ -109,7 +111,7 @@ class CocoUniHumanDataset(CocoDataset):
         """
         content = read_annotation_file(local_path, self.ann_file)
         problems = find_problems(content, self._metainfo['num_keypoints'],
-                                 self.extra_fields)
+                                 self.extra_fields, self._metainfo['classes'])
         problem = next(problems, None)
         if problem is not None:
             raise InputError(

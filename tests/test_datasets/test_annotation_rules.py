@@ -7,8 +7,8 @@ from mmhqnet.datasets.annotation_rules import (find_problems,
 from mmhqnet.utils.errors import InputError
 
 
-def problems_of(content, extra_fields=()):
-    return list(find_problems(content, 17, extra_fields))
+def problems_of(content, extra_fields=(), **kwargs):
+    return list(find_problems(content, 17, extra_fields, **kwargs))
 
 
 def test_proper_annotations_have_no_problems(tiny, photos):
@@ -23,8 +23,11 @@ MALFORMED = [
     ('bbox', [1, 2, 3, 'x']),
     ('bbox', [1, 2, 3, float('nan')]),
     ('bbox', None),
+    ('bbox', [1, 2, -3, 4]),
     ('area', None),
     ('area', '12'),
+    ('area', -1),
+    ('area', 10**400),  # JSON has no largest number
     ('iscrowd', 2),
     ('keypoints', [0] * 50),
     ('keypoints', [0] * 54),
@@ -34,6 +37,8 @@ MALFORMED = [
     ('segmentation', [1, 2, 3, 4, 5, 6]),
     ('segmentation', dict(size=[80, 100])),
     ('segmentation', dict(size=[100, 80], counts='0')),
+    ('segmentation', dict(size=[80, 100], counts=[0, 8])),
+    ('segmentation', dict(size=[80, 100], counts=[-8, 8008])),
     ('gender', 2),
     ('gender', 'female'),
     ('age', 300),
@@ -45,7 +50,9 @@ MALFORMED = [
     ('valid', dict(gender=2)),
     ('image_id', 99),
     ('image_id', None),
+    ('image_id', [1]),
     ('category_id', 99),
+    ('category_id', {}),
     ('id', 12),
     ('id', None),
 ]
@@ -75,7 +82,6 @@ def test_each_missing_field_is_one_problem(tiny, field):
     ('keypoints', None),
     ('segmentation', None),
     ('segmentation', []),
-    ('segmentation', [[1, 2, 3, 4]]),
     ('gender', -1),
     ('gender', None),
     ('age', -1),
@@ -87,6 +93,23 @@ def test_each_missing_field_is_one_problem(tiny, field):
 def test_what_is_tolerated(tiny, field, value):
     tiny['annotations'][0][field] = value
     assert problems_of(tiny) == []
+
+
+@pytest.mark.parametrize('polygons', [[[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]]])
+def test_degenerate_polygons_are_tolerated_but_known(tiny, polygons):
+    tiny['annotations'][0]['segmentation'] = polygons
+    assert problems_of(tiny) == []
+    problem, = problems_of(tiny, strict=True)
+    assert (problem.id, problem.field) == (11, 'segmentation')
+
+
+def test_other_categories(tiny):
+    tiny['categories'] = [dict(id=1, name='face')]
+    tiny['annotations'][0]['area'] = None
+    problem, = problems_of(tiny, classes=('face', ))
+    assert (problem.id, problem.field) == (11, 'area')
+    problem, = problems_of(tiny)
+    assert "must have a category named 'person'" in str(problem)
 
 
 @pytest.mark.parametrize('flag, field, value', [

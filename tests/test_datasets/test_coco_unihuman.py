@@ -74,6 +74,15 @@ def test_other_categories_are_left_out(tiny, make_dataset):
     assert {p['bbox_label'] for p in dataset[0]['instances']} == {0}
 
 
+def test_other_classes(tiny, make_dataset):
+    faces = dict(classes=('face', ))
+    with pytest.raises(InputError, match="category named 'face'"):
+        make_dataset(tiny, metainfo=faces)
+    tiny['categories'] = [dict(id=1, name='face')]
+    dataset = make_dataset(tiny, metainfo=faces)
+    assert [p['bbox_label'] for p in dataset[0]['instances']] == [0, 0, 0]
+
+
 def test_training_keeps_images_with_any_person(tiny, make_dataset):
     tiny['images'].append(dict(id=4, file_name='4.png', height=31, width=100))
     tiny['annotations'].append({
@@ -104,6 +113,13 @@ def test_extra_fields(tiny, make_dataset):
     dataset = make_dataset(tiny, extra_fields=('face_box', 'smpl'))
     extra = [p['extra_fields'] for p in dataset[0]['instances']]
     assert extra == [dict(face_box=[1, 2, 3, 4], smpl=smpl), {}, {}]
+    # The flags themselves can be kept, too.
+    dataset = make_dataset(tiny, extra_fields=('valid', ))
+    extra = [p['extra_fields'] for p in dataset[0]['instances']]
+    assert extra == [
+        dict(valid=tiny['annotations'][0]['valid']),
+        dict(valid=dict(face=0)), {}
+    ]
     with pytest.raises(InputError, match="unknown field 'tail'.*face_box"):
         make_dataset(tiny, extra_fields=('tail', ))
 

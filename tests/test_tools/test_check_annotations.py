@@ -62,16 +62,18 @@ def test_every_kind_is_reported_with_count_and_first_ids(check, content):
     del annotations[2]['bbox']
     annotations[3]['keypoints'] = [0] * 48
     annotations[4]['face_box'] = [1, 2]
+    annotations[5]['segmentation'] = [[1, 2, 3, 4]]
     content['images'][0]['width'] = None
     status, out, _ = check(content, '--ids', '3')
     assert status == 1
     lines = out.splitlines()
-    assert lines[0].endswith('12 problems of 6 kinds') and len(lines) == 7
+    assert lines[0].endswith('13 problems of 7 kinds') and len(lines) == 8
     ids = ', '.join(str(a['id']) for a in annotations[:3])
     age = next(line for line in lines if "'age'" in line)
     assert age.split() == (f"7 x annotation 'age' must be a number from 0 to "
                            f'85; ids {ids}, ...; first found 300').split()
-    for field in ('gender', 'bbox', 'keypoints', 'face_box', 'width'):
+    for field in ('gender', 'bbox', 'keypoints', 'face_box', 'width',
+                  'segmentation'):
         line, = [line for line in lines if f"'{field}'" in line]
         assert line.split()[:2] == ['1', 'x'] and '...' not in line
 
@@ -79,6 +81,14 @@ def test_every_kind_is_reported_with_count_and_first_ids(check, content):
 def test_other_keypoint_sets(check, content):
     status, out, _ = check(content, '--keypoints', 'crowdpose')
     assert status == 1 and 'must be 42 numbers' in out
+
+
+def test_other_categories(check, content):
+    content['categories'][0]['name'] = 'face'
+    status, out, _ = check(content)
+    assert status == 1 and "a category named 'person'" in out
+    status, out, _ = check(content, '--category', 'face')
+    assert status == 0 and '67 faces' in out
 
 
 def test_a_file_without_sections(check):

@@ -71,7 +71,7 @@ def read_persons(path):
     from mmhqnet.utils.errors import InputError
     content = read_annotation_file(path)
     for problem in find_problems(content, num_keypoints=17):
-        raise InputError(f'{path}, {problem}')
+        raise InputError(f'{path}: {problem}')
 
     def label(annotation, field):
         value = annotation.get(field)
@@ -166,7 +166,8 @@ def draw(persons, width):
         bars, [f'{n}\n{100 * n / max(sum(totals), 1):.1f} %' for n in totals],
         padding=2)
     left.margins(y=0.15)
-    left.set(title='Gender', ylabel='persons', ylim=(0, None))
+    left.set_title('Gender', loc='left')
+    left.set(ylabel='persons', ylim=(0, None))
 
     edges = bin_edges(persons, width)
     bottom = 0
@@ -186,8 +187,14 @@ def draw(persons, width):
                 label=name)
         bottom = bottom + counts
     if right.patches:
-        right.legend(title='gender')
-    right.set(title='Age', xlabel='years', ylabel='persons', xlim=(0, None))
+        # Above the bars: no corner is sure to be free of them.
+        right.legend(
+            loc='lower right',
+            bbox_to_anchor=(1, 1),
+            ncols=len(names),
+            frameon=False)
+    right.set_title('Age', loc='left')
+    right.set(xlabel='years', ylabel='persons', xlim=(0, None))
     for axes in (left, right):
         axes.spines[['top', 'right']].set_visible(False)
         axes.yaxis.get_major_locator().set_params(integer=True)

@@ -32,6 +32,11 @@ def parse_args(argv=None):
         help="the data set's keypoints as mmpose names them, e.g. coco, "
         'crowdpose (default: %(default)s)')
     parser.add_argument(
+        '--category',
+        default='person',
+        metavar='NAME',
+        help='the category to look at (default: %(default)s)')
+    parser.add_argument(
         '--ids',
         type=int,
         default=5,
@@ -67,25 +72,27 @@ def summarise(problems, num_ids):
     return lines
 
 
-def count_labels(content):
+def count_labels(content, name):
     """Count what is labelled in a file without problems.
 
     Args:
         content (dict): The file's content.
+        name (str): The category to look at.
 
     Returns:
-        dict: Numbers of images, persons, crowds and of each label, extra
-        fields only if there are any.
+        dict: Numbers of images, annotations (under the name of the
+        category), crowds and of each label, extra fields only if there are
+        any.
     """
     from mmhqnet.datasets.annotation_rules import (EXTRA_FIELDS, UNLABELLED,
                                                    is_labelled)
-    persons = {
+    categories = {
         category['id']
-        for category in content['categories'] if category['name'] == 'person'
+        for category in content['categories'] if category['name'] == name
     }
     annotations = [
         annotation for annotation in content['annotations']
-        if annotation['category_id'] in persons
+        if annotation['category_id'] in categories
     ]
 
     def labelled(field, flag):
@@ -93,9 +100,11 @@ def count_labels(content):
             is_labelled(annotation, field, flag) and annotation[field] not in (
                 *UNLABELLED, []) for annotation in annotations)
 
-    counts = dict(
-        images=len(content['images']),
-        persons=len(annotations),
+    counts = {
+        'images': len(content['images']),
+        f'{name}s': len(annotations)
+    }
+    counts.update(
         crowds=sum(bool(a.get('iscrowd')) for a in annotations),
         keypoints=sum(
             is_labelled(a, 'keypoints', 'keypoints_2d')
@@ -105,7 +114,7 @@ def count_labels(content):
         age=labelled('age', 'age'))
     for field, extra in EXTRA_FIELDS.items():
         number = labelled(field, extra.flag)
-        if number:
+        if number and field != 'valid':  # that is no label
             counts[field] = number
     return counts
 
@@ -128,14 +137,19 @@ def run(args):
 
     num_keypoints = load_keypoint_metainfo(args.keypoints)['num_keypoints']
     content = read_annotation_file(args.file)
-    problems = list(find_problems(content, num_keypoints, EXTRA_FIELDS))
+    problems = list(
+        find_problems(
+            content,
+            num_keypoints,
+            EXTRA_FIELDS, [args.category],
+            strict=True))
     if problems:
         lines = summarise(problems, args.ids)
         print(f'{args.file}: {len(problems)} problems of {len(lines)} kinds')
         print('\n'.join(lines))
         return 1
     print(f'{args.file}: no problems')
-    for name, number in count_labels(content).items():
+    for name, number in count_labels(content, args.category).items():
         print(f'{number:8d} {name}')
     return 0
 

@@ -49,14 +49,14 @@ def parse_args(argv=None):
         description='Draw the Toy UniHuman data set: images, and annotations '
         'in COCO-UniHuman format.')
     parser.add_argument('out', type=Path, help='folder to write')
-    parser.add_argument('--num-train', type=int, default=800, metavar='N',
+    parser.add_argument('--num-train', type=int, default=4000, metavar='N',
                         help='training images (default: %(default)s)')
     parser.add_argument('--num-val', type=int, default=100, metavar='N',
                         help='validation images (default: %(default)s)')
-    parser.add_argument('--image-size', type=int, nargs=2, default=[192, 192],
+    parser.add_argument('--image-size', type=int, nargs=2, default=[128, 128],
                         metavar=('WIDTH', 'HEIGHT'),
-                        help='in pixels (default: 192 192)')
-    parser.add_argument('--max-persons', type=int, default=3, metavar='N',
+                        help='in pixels (default: 128 128)')
+    parser.add_argument('--max-persons', type=int, default=2, metavar='N',
                         help='people per image: 1..N (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0,
                         help='same seed, same data (default: %(default)s)')

@@ -86,5 +86,6 @@ val_evaluator = dict(
     type='UniHumanMetric',
     ann_file=data_root + 'annotations/coco_unihuman_val_v1.json',
     metric=['box', 'mask', 'pose', 'gender', 'age'],
+    exclude_small=True,  # *_AP_no_small is the AP of the paper's tables
     backend_args=backend_args)
 test_evaluator = val_evaluator

@@ -75,3 +75,5 @@ model = dict(
                 dict(type='IoUCost', iou_mode='giou', weight=2.0)
             ])),
     test_cfg=dict(max_per_img=100))
+# The mask branch of the encoder's proposals never gets a gradient.
+find_unused_parameters = True

@@ -20,7 +20,10 @@ def is_number(value) -> bool:
     Returns:
         bool: True for finite numbers, also of NumPy.
     """
-    return isinstance(value, Real) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 class Entry(NamedTuple):
@@ -204,10 +207,17 @@ def check_segmentation(ann: dict, image: dict, entry: Entry):
         return None
     if isinstance(segmentation, dict):
         size = [image.get('height'), image.get('width')]
-        if not (isinstance(segmentation.get('counts'), (list, str, bytes))
-                and list(segmentation.get('size') or []) == size):
+        counts = segmentation.get('counts')
+        if not (isinstance(counts, (list, str, bytes))
+                and segmentation.get('size') in (size, tuple(size))):
             raise field_error(entry, 'segmentation',
                               f'must be RLE with counts and size {size}')
+        if isinstance(counts, list) and not (
+                all(map(is_number, counts)) and sum(counts) == size[0] *
+                size[1] and min(counts) >= 0):
+            raise field_error(
+                entry, 'segmentation',
+                'must have counts >= 0 that sum up to height * width')
         return segmentation
     if not (isinstance(segmentation, list) and all(
             isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) %

@@ -20,7 +20,8 @@ class GroundTruth:
     The annotations are normalised copies: the caller's stay as they are, ids
     are 1, 2, 3, ... (pycocotools takes id 0 for "not matched"), ``area`` falls
     back to the area of the box and ``iscrowd`` to 0. Labels that ``valid``
-    calls invalid count as missing.
+    calls invalid count as missing, and persons whose box is invalid are left
+    out.
 
     Args:
         dataset (dict): COCO dataset with ``images``, ``annotations`` and
@@ -53,8 +54,9 @@ class GroundTruth:
                                                   classes)
         self.cat_ids = [category['id'] for category in self.categories]
         self.annotations: List[dict] = []
+        known_ids = [category.get('id') for category in dataset['categories']]
         for ann in dataset['annotations']:
-            if ann.get('category_id') in self.cat_ids:
+            if self._counts(ann, known_ids):
                 ann = self._normalise(ann, metrics, num_keypoints)
                 ann['id'] = len(self.annotations) + 1
                 self.annotations.append(ann)
@@ -129,7 +131,8 @@ class GroundTruth:
                            classes: Sequence[str]) -> List[dict]:
         by_name = {
             category['name']: category
-            for category in categories if {'id', 'name'} <= category.keys()
+            for category in categories
+            if isinstance(category.get('name'), str) and 'id' in category
         }
         for name in classes:
             if name not in by_name:
@@ -138,6 +141,18 @@ class GroundTruth:
                     f'{", ".join(map(repr, by_name)) or "none"}')
         return [by_name[name] for name in classes]
 
+    def _counts(self, ann: dict, known_ids: Sequence) -> bool:
+        """Whether an annotation has a class to evaluate and a valid box."""
+        entry = Entry(self.source, 'annotation', ann.get('id'))
+        if ann.get('category_id') not in known_ids:
+            raise field_error(
+                entry, 'category_id',
+                f'is the id of no category: {ann.get("category_id")!r}')
+        if not isinstance(ann.get('valid') or {}, dict):
+            raise field_error(entry, 'valid', 'must be a dictionary of flags')
+        return ann['category_id'] in self.cat_ids and is_flagged_valid(
+            ann, 'bboxes')
+
     def _normalise(self, ann: dict, metrics: Sequence[str],
                    num_keypoints: int) -> dict:
         entry = Entry(self.source, 'annotation', ann.get('id'))
@@ -145,9 +160,6 @@ class GroundTruth:
         if image_id not in self.images:
             raise field_error(entry, 'image_id',
                               f'is the id of no image: {image_id!r}')
-        flags = ann.get('valid') or {}
-        if not isinstance(flags, dict):
-            raise field_error(entry, 'valid', 'must be a dictionary of flags')
         person = dict(
             image_id=image_id,
             category_id=ann['category_id'],

@@ -154,7 +154,7 @@ def results_table(values: Dict[str, float]) -> str:
         rows[task][f'A{statistic}'] = '-' if value < 0 else f'{value:.4f}'
     columns = [
         name for name in ('AP', 'AP_50', 'AP_75', 'AP_S', 'AP_M', 'AP_L',
-                          'AP_no_small', 'AR')
+                          'AP_no_small', 'AP_easy', 'AP_medium', 'AP_hard', 'AR')
         if any(name in row for row in rows.values())
     ]
     return AsciiTable([['task', *columns]] +

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS
 
-from ..layers import (DenoisingQueryGenerator, HQNetDecoder, HQNetEncoder,
-                      init_transformer)
+from ..layers import DenoisingQueryGenerator, HQNetDecoder, HQNetEncoder
 from ..task_heads import EncodedImages
 
 
@@ -68,8 +67,6 @@ class HQNet(DINO):
     def init_weights(self) -> None:
         """Initialise as DINO, but the content queries from N(0, 1)."""
         super().init_weights()
-        for coder in (self.encoder, self.decoder):
-            init_transformer(coder)
         nn.init.normal_(self.query_embedding.weight)
 
     def forward_transformer(self,
@@ -162,9 +159,11 @@ class HQNet(DINO):
         """
         proposals, start = [], 0
         for level, (height, width) in enumerate(spatial_shapes):
-            y = torch.arange(height, device=memory.device) + 0.5
-            x = torch.arange(width, device=memory.device) + 0.5
-            centres = torch.stack(torch.meshgrid(x, y, indexing='xy'), -1)
+            y, x = (
+                torch.arange(size, dtype=torch.float32, device=memory.device)
+                for size in (height, width))
+            centres = torch.stack(
+                torch.meshgrid(x + 0.5, y + 0.5, indexing='xy'), -1)
             valid_size = centres.new_tensor([width, height])
             if memory_mask is not None:
                 valid = ~memory_mask[:, start:start + height * width]

@@ -51,8 +51,13 @@ class HQNetHead(DINOHead):
         if not isinstance(cfg, dict) or 'type' not in cfg:
             raise InputError(f'{where} must be None or a dict with `type`, '
                              f'the name of a task head; got {cfg!r}')
+        if name == 'box':
+            raise InputError(f'{where}: `box` is the name of the detection '
+                             'itself; give the task another one')
         task_type = cfg['type']
-        if isinstance(task_type, str) and MODELS.get(task_type) is None:
+        cls = MODELS.get(task_type) if isinstance(task_type,
+                                                  str) else task_type
+        if not (isinstance(cls, type) and issubclass(cls, TaskHead)):
             known = sorted(
                 key for key, module in MODELS.module_dict.items()
                 if isinstance(module, type) and issubclass(module, TaskHead))
@@ -95,7 +100,10 @@ class HQNetHead(DINOHead):
             4).
         """
         outputs = {
-            name: task(query, reference, layer)
+            name: {
+                key: _full_precision(value)
+                for key, value in task(query, reference, layer).items()
+            }
             for name, task in self.task_heads.items()
         }
         outputs['box'] = self.detect(query, reference, layer)
@@ -105,7 +113,7 @@ class HQNetHead(DINOHead):
                layer: int) -> Dict[str, Tensor]:
         """Apply DINO's own branches; the ``box`` of :meth:`forward_layer`."""
         return dict(
-            cls_scores=self.cls_branches[layer](query),
+            cls_scores=_full_precision(self.cls_branches[layer](query)),
             bboxes=(self.reg_branches[layer](query) + reference).sigmoid())
 
     def forward(self, hidden_states: Tensor, references: List[Tensor],
@@ -197,29 +205,39 @@ class HQNetHead(DINOHead):
             Assignment: Pairs of every layer.
         """
         num_layers = outputs['box']['bboxes'].shape[0]
-        costs = []
-        for image, (gt,
-                    meta) in enumerate(zip(gt_instances, encoded.img_metas)):
-            # The layers of an image are so many more queries.
-            rows = {
-                name: {
-                    key: value[:, image].flatten(0, 1)
-                    for key, value in output.items()
-                }
-                for name, output in outputs.items()
-            }
-            size = encoded.image_sizes()[image].repeat(2)
-            box = InstanceData(
-                scores=rows['box']['cls_scores'],
-                bboxes=bbox_cxcywh_to_xyxy(rows['box']['bboxes']) * size)
-            cost = self.assigner.box_cost(box, gt, meta)
-            for name, task in self.task_heads.items():
-                task_cost = task.match_cost(rows[name], targets[name][image],
-                                            encoded, image)
-                if task_cost is not None:
-                    cost = cost + task_cost
-            costs.append(cost.unflatten(0, (num_layers, -1)))
+        # Sums over thousands of points overflow half precision.
+        with torch.autocast(encoded.memory.device.type, enabled=False):
+            costs = [
+                self._match_cost(outputs, targets, gt, encoded, image)
+                for image, gt in enumerate(gt_instances)
+            ]
+        costs = [cost.unflatten(0, (num_layers, -1)) for cost in costs]
         return self.assigner.assign(costs)
+
+    def _match_cost(self, outputs: Outputs, targets: Dict[str, Sequence],
+                    gt_instances: InstanceData, encoded: EncodedImages,
+                    image: int) -> Tensor:
+        """Cost of one image, (num_layers * num_queries, num_gts)."""
+        # The layers of an image are so many more queries.
+        rows = {
+            name: {
+                key: value[:, image].flatten(0, 1)
+                for key, value in output.items()
+            }
+            for name, output in outputs.items()
+        }
+        size = encoded.image_sizes()[image].repeat(2)
+        box = InstanceData(
+            scores=rows['box']['cls_scores'],
+            bboxes=bbox_cxcywh_to_xyxy(rows['box']['bboxes']) * size)
+        cost = self.assigner.box_cost(box, gt_instances,
+                                      encoded.img_metas[image])
+        for name, task in self.task_heads.items():
+            task_cost = task.match_cost(rows[name], targets[name][image],
+                                        encoded, image)
+            if task_cost is not None:
+                cost = cost + task_cost
+        return cost
 
     def _layer_losses(self, outputs: Outputs, targets: Dict[str, Sequence],
                       gt_instances: InstanceList, assignment: Assignment,
@@ -250,8 +268,9 @@ class HQNetHead(DINOHead):
             bbox_xyxy_to_cxcywh(gt.bboxes.to(pred.dtype) / size)
             for gt, size in zip(gt_instances, sizes)
         ])
+        # NOTE mmdet's L1 loss of nothing is one zero.
         loss_bbox = self.loss_bbox(
-            pred, target, torch.ones_like(pred), reduction_override='none')
+            pred, target, reduction_override='none').expand_as(pred)
         sizes = assignment.persons([
             size.expand(len(gt), -1) for gt, size in zip(gt_instances, sizes)
         ])
@@ -322,7 +341,8 @@ class HQNetHead(DINOHead):
         """
         layer = self.num_pred_layer - 2
         query, reference = hidden_states[-1], _logits(references[layer])
-        scores = self.cls_branches[layer](query).sigmoid().flatten(1)
+        logits = _full_precision(self.cls_branches[layer](query))
+        scores = logits.sigmoid().flatten(1)
         num_kept = min(self.test_cfg.get('max_per_img', 100), scores.shape[1])
         scores, kept = scores.topk(num_kept, dim=1)
         labels = kept % self.cls_out_channels
@@ -369,13 +389,15 @@ def _logits(reference: Tensor) -> Tensor:
     return inverse_sigmoid(reference, eps=1e-3)
 
 
+def _full_precision(output: Tensor) -> Tensor:
+    """The output of a branch, in float32 under mixed precision."""
+    half = output.dtype in (torch.float16, torch.bfloat16)
+    return output.float() if half else output
+
+
 def _stack(layers: Sequence[Dict[str, Tensor]]) -> Dict[str, Tensor]:
-    """Stack the outputs of all layers, in full precision."""
-    stacked = {
+    """Stack the outputs of all layers."""
+    return {
         name: torch.stack([layer[name] for layer in layers])
         for name in layers[0]
-    }
-    return {
-        name: value.float() if value.dtype.itemsize < 4 else value
-        for name, value in stacked.items()
     }

@@ -1,7 +1,7 @@
 """The stride-4 pixel embedding that masks are read from (spec 1.4)."""
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, xavier_init
 from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS
@@ -14,22 +14,25 @@ class PixelEmbedding(BaseModule):
     Args:
         embed_dims (int): Channels of both inputs and of the result.
         norm_cfg (dict): Normalisation after the two joining convolutions.
-        init_cfg (dict, optional): Initialisation of the convolutions.
     """
 
     def __init__(
         self,
         embed_dims: int = 256,
-        norm_cfg: dict = dict(type='GN', num_groups=32),
-        init_cfg: dict = dict(
-            type='Xavier', layer='Conv2d', distribution='uniform')
+        norm_cfg: dict = dict(type='GN', num_groups=32)
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__()
         self.lateral_conv = ConvModule(
             embed_dims, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=None)
         self.output_conv = ConvModule(
             embed_dims, embed_dims, 3, padding=1, norm_cfg=norm_cfg)
         self.mask_feature = nn.Conv2d(embed_dims, embed_dims, 1)
+
+    def init_weights(self) -> None:
+        """Xavier, as for the transformer; mmcv's own start is Kaiming's."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                xavier_init(module, distribution='uniform')
 
     def forward(self, feat: Tensor, memory: Tensor) -> Tensor:
         """Compute the pixel embedding.

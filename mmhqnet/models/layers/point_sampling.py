@@ -7,16 +7,19 @@ from torch import Tensor
 def sample_points(maps: Tensor, points: Tensor) -> Tensor:
     """Read maps at points, bilinearly, zero outside.
 
+    Half precision would move the points by up to a pixel.
+
     Args:
         maps (Tensor): (n, channels, H, W).
         points (Tensor): (x, y) in [0, 1]^2 of the whole map, (n, num_points,
             2).
 
     Returns:
-        Tensor: (n, channels, num_points).
+        Tensor: (n, channels, num_points), at least float32.
     """
-    grid = (2 * points - 1)[:, :, None].to(maps.dtype)
-    return F.grid_sample(maps, grid, align_corners=False).squeeze(-1)
+    dtype = torch.promote_types(maps.dtype, torch.float32)
+    grid = (2 * points - 1)[:, :, None].to(dtype)
+    return F.grid_sample(maps.to(dtype), grid, align_corners=False).squeeze(-1)
 
 
 @torch.no_grad()

@@ -122,7 +122,9 @@ class HeatmapFocalLoss(nn.Module):
             Tensor: Weighted loss, a scalar, divided by the number of
             keypoint pixels of this process.
         """
-        prob = logits.sigmoid().clamp(self.eps, 1 - self.eps)
+        # In half precision 1 - eps would be 1.
+        prob = logits.to(target.dtype).sigmoid()
+        prob = prob.clamp(self.eps, 1 - self.eps)
         positive = (target == 1).to(prob.dtype)
         negative = 1 - positive
         if padding_mask is not None:

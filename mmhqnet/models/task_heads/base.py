@@ -3,6 +3,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+import torch
 from mmengine.model import BaseModule, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -38,10 +39,16 @@ class EncodedImages:
     pixel_embedding: Optional[Tensor]
     img_metas: List[dict]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type for coordinates and targets, under mixed precision too."""
+        return torch.promote_types(self.memory.dtype, torch.float32)
+
     def image_sizes(self) -> Tensor:
         """(w, h) of each image without padding, in pixels, (bs, 2)."""
         sizes = [meta['img_shape'][1::-1] for meta in self.img_metas]
-        return self.memory.new_tensor(sizes)
+        return torch.tensor(
+            sizes, dtype=self.dtype, device=self.memory.device)
 
 
 class TaskHead(BaseModule):
@@ -130,7 +137,7 @@ class TaskHead(BaseModule):
 
     def match_cost(self, outputs: Dict[str, Tensor], targets: Any,
                    encoded: EncodedImages, image: int) -> Optional[Tensor]:
-        """Cost of giving a query to a person, without gradient.
+        """Cost of giving a query to a person, without gradient or autocast.
 
         Args:
             outputs (dict[str, Tensor]): Outputs of one image, each

@@ -90,15 +90,14 @@ class MaskHead(TaskHead):
     def prepare_targets(self, gt_instances: InstanceData,
                         encoded: EncodedImages, image: int) -> MaskTargets:
         """Masks as a tensor, padded to the input size of the batch."""
-        memory = encoded.memory
+        device = encoded.memory.device
         height, width = encoded.img_metas[image]['batch_input_shape']
-        masks = gt_instances.masks.to_tensor(encoded.pixel_embedding.dtype,
-                                             memory.device)
+        masks = gt_instances.masks.to_tensor(encoded.dtype, device)
         masks = F.pad(
             masks, (0, width - masks.shape[-1], 0, height - masks.shape[-2]))
         valid = gt_instances.get('mask_valid')
         if valid is None:
-            valid = memory.new_ones(len(masks), dtype=torch.bool)
+            valid = torch.ones(len(masks), dtype=torch.bool, device=device)
         return MaskTargets(masks, valid)
 
     def match_cost(self, outputs: Dict[str, Tensor], targets: MaskTargets,

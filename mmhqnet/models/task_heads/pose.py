@@ -123,7 +123,7 @@ class PoseHead(TaskHead):
     def prepare_targets(self, gt_instances: InstanceData,
                         encoded: EncodedImages, image: int) -> PoseTargets:
         """See :meth:`TaskHead.prepare_targets`."""
-        dtype = encoded.memory.dtype
+        dtype = encoded.dtype
         labelled = (gt_instances.keypoints_visible > 0).to(dtype)
         keypoints = gt_instances.keypoints.to(dtype)
         return PoseTargets(
@@ -241,8 +241,10 @@ class PoseHead(TaskHead):
         num_pairs, K, 2)."""
         weight = target.labelled[..., None].expand_as(pred)
         sizes = target.sizes[..., None, :]
-        l1 = loss_kpt(
-            pred, target.keypoints / sizes, weight, reduction_override='none')
+        # NOTE weighted here, since mmdet's L1 loss returns one zero instead
+        # of a tensor where all weights are zero.
+        l1 = weight * loss_kpt(
+            pred, target.keypoints / sizes, reduction_override='none')
         oks = loss_oks(pred * sizes, target.keypoints, target.labelled,
                        target.areas)
         return (layer_mean(l1, count(weight)),

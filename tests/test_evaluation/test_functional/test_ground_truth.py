@@ -56,6 +56,11 @@ def test_labels_that_are_flagged_invalid_are_missing(dataset, flag, field,
     assert GroundTruth(dataset).annotations[0][field] != empty
 
 
+def test_person_without_a_valid_box_is_left_out(dataset):
+    dataset['annotations'][0].update(valid=dict(bboxes=0), bbox=[])
+    assert GroundTruth(dataset).annotations == []
+
+
 def test_person_without_mask_is_ignored_where_its_box_is(dataset):
     del dataset['annotations'][0]['segmentation']
     ground_truth = GroundTruth(dataset)
@@ -68,6 +73,8 @@ def test_person_without_mask_is_ignored_where_its_box_is(dataset):
 @pytest.mark.parametrize('field, value, problem', [
     ('image_id', 6, 'the id of no image'),
     ('image_id', [5], 'must be a number or string'),
+    ('category_id', None, 'the id of no category'),
+    ('category_id', 9, 'the id of no category'),
     ('bbox', None, 'must be'),
     ('bbox', [1, 2, 3], 'must be'),
     ('bbox', [1, 2, -3, 4], 'height >= 0'),
@@ -75,6 +82,7 @@ def test_person_without_mask_is_ignored_where_its_box_is(dataset):
     ('bbox', [1, 2, 3, '4'], 'must be'),
     ('area', -1, 'must be a number >= 0'),
     ('area', 'large', 'must be a number >= 0'),
+    ('area', 10**400, 'must be a number >= 0'),
     ('iscrowd', 2, 'must be 0 or 1'),
     ('keypoints', [1, 2, 2], 'must be a list of 51 numbers'),
     ('keypoints', [None] * 51, 'must be a list of 51 numbers'),
@@ -83,6 +91,8 @@ def test_person_without_mask_is_ignored_where_its_box_is(dataset):
     ('segmentation', 'mask.png', 'must be polygons'),
     ('segmentation', dict(size=[30, 20], counts='1'), r'size \[20, 30\]'),
     ('segmentation', dict(size=[20, 30]), 'counts'),
+    ('segmentation', dict(size=20, counts='1'), r'size \[20, 30\]'),
+    ('segmentation', dict(size=[20, 30], counts=[0, 9]), 'sum up to'),
     ('gender', 2, '0 .male. or 1 .female.'),
     ('gender', 'female', '0 .male. or 1 .female.'),
     ('age', 300, '0..120, got 300'),
@@ -111,6 +121,7 @@ def test_only_the_fields_of_the_metrics_are_checked(dataset):
     (dict(categories=[dict(id=1, name='dog')]),
      "no category 'person', only 'dog'"),
     (dict(categories=[dict(id=1)]), "no category 'person', only none"),
+    (dict(categories=[dict(id=1, name=['person'])]), "no category 'person'"),
 ])
 def test_malformed_file(dataset, change, problem):
     with pytest.raises(InputError, match=problem):

@@ -41,7 +41,7 @@ def test_results(predictions):
         dict(common, score=.75, bbox=[0, 0, 1, 1])
     ]
     assert predictions.results('segm')[1] == dict(
-        common, score=.5, segmentation=dict(size=[4, 4], counts='88'))
+        common, score=1, segmentation=dict(size=[4, 4], counts='88'))
     assert predictions.results('keypoints')[2] == dict(
         common, score=.75, keypoints=[8, 9, 1, 10, 11, 1])
     assert predictions.results('attributes')[0] == dict(

@@ -40,8 +40,8 @@ ACTIVITIES = dict(
     hold=('across', 'across', 'stand', 'stand'),
     cane=('cane', 'relaxed', 'stand', 'stand'))
 LIVELINESS = dict(  # how often the young and the old do what
-    stand=(2, 4), greet=(3, 3), confident=(2, 1), casual=(2, 2), point=(2, 2),
-    cheer=(3, .3), call=(1, .5), walk=(3, 2), run=(2, 0), hold=(1, 3))
+    stand=(4, 5), greet=(2, 2), confident=(3, 2), casual=(4, 3), point=(1, 1),
+    cheer=(1, .2), call=(.5, .3), walk=(4, 3), run=(1, 0), hold=(1, 2))
 
 
 @dataclass
@@ -96,9 +96,9 @@ def _activity(rng, traits):
 
 def _sample_yaw(rng):
     kind = rng.random()
-    if kind < 0.70:
-        degrees = rng.uniform(-32, 32)
-    elif kind < 0.82:
+    if kind < 0.80:
+        degrees = rng.uniform(-30, 30)
+    elif kind < 0.88:
         degrees = rng.uniform(32, 68) * rng.choice([-1, 1])
     else:
         degrees = 180 + rng.uniform(-35, 35)

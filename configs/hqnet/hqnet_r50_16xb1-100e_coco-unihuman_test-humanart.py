@@ -1,0 +1,5 @@
+# The COCO-UniHuman model on Human-Art val, without training on it.
+_base_ = [
+    '../_base_/models/hqnet_r50.py', '../_base_/datasets/humanart.py',
+    '../_base_/schedules/schedule_100e.py', '../_base_/default_runtime.py'
+]

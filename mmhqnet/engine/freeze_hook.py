@@ -1,0 +1,48 @@
+"""Train a part of a model."""
+from typing import Sequence
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmhqnet.registry import HOOKS
+from mmhqnet.utils.errors import InputError
+
+
+@HOOKS.register_module()
+class FreezeHook(Hook):
+    """Keep the parameters of some modules as they were loaded.
+
+    They get no gradient, so they are neither updated nor decayed, nor do
+    they count in the norm that gradients are clipped to. On several GPUs the
+    config needs ``find_unused_parameters = True``.
+
+    Args:
+        modules (Sequence[str]): Names of the modules, such as 'backbone' or
+            'bbox_head.cls_branches'.
+    """
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self.modules = modules
+
+    def before_train(self, runner: Runner) -> None:
+        """Freeze the modules.
+
+        Args:
+            runner (Runner): The runner, whose optimiser has been built.
+
+        Raises:
+            InputError: The model has no such module.
+        """
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        for name in self.modules:
+            try:
+                module = model.get_submodule(name)
+            except AttributeError as error:
+                known = ', '.join(name for name, _ in model.named_children())
+                raise InputError(
+                    f'FreezeHook: the model has no module {name!r}; its '
+                    f'modules are {known}') from error
+            module.requires_grad_(False)

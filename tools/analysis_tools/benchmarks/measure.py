@@ -1,0 +1,139 @@
+"""Side-by-side measurement: fixed threads, warm-up, interleaved rounds."""
+import gc
+import os
+import platform
+import resource
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, NamedTuple, Optional
+
+import torch
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure.
+
+    Attributes:
+        device (str): 'cpu' or 'cuda'.
+        threads (int): Threads of PyTorch on the CPU.
+        repeats (int): Rounds, besides one to warm up.
+        quick (bool): Tiny models and inputs, to see that a row works; the
+            ratios then mean nothing.
+    """
+    device: str = 'cpu'
+    threads: int = 1
+    repeats: int = 5
+    quick: bool = False
+
+    def pick(self, full: Any, tiny: Any) -> Any:
+        """One of two sizes, as ``quick`` says."""
+        return tiny if self.quick else full
+
+
+class Timing(NamedTuple):
+    """Medians in seconds: of the clock, and of the CPU time of all threads."""
+    wall: float
+    cpu: float
+
+
+def interleave(sides: Dict[str, Callable[[], Any]],
+               options: Options,
+               repeats: Optional[int] = None,
+               warm_up: bool = True) -> Dict[str, Timing]:
+    """Time several sides in turn, so that all meet the same machine.
+
+    Every other round runs backwards: no side is always the one after the
+    other.
+
+    Args:
+        sides (dict[str, Callable]): What to time.
+        options (Options): How to measure.
+        repeats (int, optional): Rounds, by default those of the options.
+        warm_up (bool): Run each side once before.
+
+    Returns:
+        dict[str, Timing]: Medians of each side.
+    """
+    for run in sides.values() if warm_up else ():
+        run()
+    times = {name: [] for name in sides}
+    order = list(sides)
+    gc.collect()
+    gc.disable()  # a collection would hit whoever is running
+    try:
+        for _ in range(repeats or options.repeats):
+            for name in order:
+                times[name].append(_time(sides[name], options.device))
+            order.reverse()
+    finally:
+        gc.enable()
+    return {
+        name: Timing(*map(statistics.median, zip(*rounds)))
+        for name, rounds in times.items()
+    }
+
+
+def _time(run: Callable[[], Any], device: str) -> Timing:
+    _wait_for(device)
+    wall, cpu = time.perf_counter(), _cpu_seconds()
+    result = run()
+    _wait_for(device)
+    timing = Timing(time.perf_counter() - wall, _cpu_seconds() - cpu)
+    del result  # freed outside of the measurement
+    return timing
+
+
+def _cpu_seconds() -> float:
+    """CPU time of all threads, and of the processes that have ended."""
+    usages = map(resource.getrusage,
+                 (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _wait_for(device: str) -> None:
+    if device == 'cuda':
+        torch.cuda.synchronize()
+
+
+def machine(options: Options) -> Dict[str, Any]:
+    """What the figures depend on, to be quoted with them.
+
+    Args:
+        options (Options): How was measured.
+
+    Returns:
+        dict: Processor, cores, load, versions, and the options.
+    """
+    import mmcv
+    import mmdet
+    import mmengine
+
+    import mmhqnet
+    return dict(
+        processor=_processor(),
+        cores=os.cpu_count(),
+        load_average=round(os.getloadavg()[0], 2),
+        gpu=torch.cuda.get_device_name()
+        if options.device == 'cuda' else None,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        mmengine=mmengine.__version__,
+        mmcv=mmcv.__version__,
+        mmdet=mmdet.__version__,
+        mmhqnet=mmhqnet.__version__,
+        date=time.strftime('%Y-%m-%d'),
+        device=options.device,
+        threads=options.threads,
+        repeats=options.repeats,
+        quick=options.quick)
+
+
+def _processor() -> str:
+    try:
+        with open('/proc/cpuinfo') as file:
+            names = [line for line in file if line.startswith('model name')]
+        return names[0].partition(':')[2].strip()
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()

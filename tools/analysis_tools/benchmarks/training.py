@@ -1,0 +1,196 @@
+"""B4: matching and losses. B11: a whole training step against DINO."""
+from typing import Callable
+from unittest.mock import patch
+
+import torch
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+
+from mmhqnet.models.layers import MSDeformAttention
+
+from . import peers
+from .device_waits import DeviceWaits
+from .limits import count_macs, mac_limit
+from .measure import Options, interleave
+from .optimizer import optim_wrapper_config, silently
+from .people import make_photo, make_sample
+from .report import Check, Row
+
+SIZE = (512, 512)
+
+
+def make_data(num_persons: int, size: tuple, batch_size: int = 1) -> dict:
+    """A batch as the data loader hands it to a training step.
+
+    Args:
+        num_persons (int): Persons in each image.
+        size (tuple[int, int]): Height and width.
+        batch_size (int): Number of images.
+
+    Returns:
+        dict: ``inputs``, uint8 images, and ``data_samples``.
+    """
+    seeds = range(batch_size)
+    return dict(
+        inputs=[
+            torch.from_numpy(make_photo(size, seed)).permute(2, 0, 1)
+            for seed in seeds
+        ],
+        data_samples=[make_sample(num_persons, size, seed) for seed in seeds])
+
+
+def train_step(model: nn.Module, data: dict) -> Callable[[], dict]:
+    """A function that trains a model by one step.
+
+    Args:
+        model (nn.Module): HQNet or a detector of mmdet; it is set to
+            training.
+        data (dict): The batch.
+
+    Returns:
+        Callable: Without arguments; returns the losses.
+    """
+    model.train()
+    wrapper = silently(build_optim_wrapper, model, optim_wrapper_config())
+
+    def step():
+        copied = dict(
+            inputs=list(data['inputs']),
+            data_samples=[sample.clone() for sample in data['data_samples']])
+        return model.train_step(copied, wrapper)
+
+    return step
+
+
+def row_b11(options: Options) -> Row:
+    """A training step with all tasks against one of DINO.
+
+    Args:
+        options (Options): How to measure.
+
+    Returns:
+        Row: One image of 10 persons; DINO as shipped.
+    """
+    size, number = options.pick((SIZE, 10), ((64, 96), 3))
+    data = make_data(number, size)
+    runs = dict(
+        hqnet=train_step(peers.build_hqnet(options), data),
+        dino=train_step(peers.build_dino(options), data))
+    times = interleave(runs, options)
+    return Row([
+        Check.of_times(
+            f'all tasks / DINO as shipped, step of {number} persons, '
+            f'{size[0]}x{size[1]}',
+            times['hqnet'],
+            times['dino'],
+            limit=mac_limit(*map(count_macs, runs.values())),
+            at_most=1.4)
+    ])
+
+
+def row_b4(options: Options) -> Row:
+    """Share of matching and losses in a step, and waits for a device.
+
+    Args:
+        options (Options): How to measure.
+
+    Returns:
+        Row: The share, forwards and backwards, and the numbers of waits.
+    """
+    size, number = options.pick((SIZE, 20), ((64, 96), 3))
+    model = peers.build_hqnet(options)
+    data = make_data(number, size)
+    runs = dict(
+        step=train_step(model, data), losses=matching_and_losses(model, data))
+    times = interleave(runs, options)
+    checks = [
+        Check.of_times(
+            f'matching and losses / step, {number} persons, '
+            f'{size[0]}x{size[1]}',
+            times['losses'],
+            times['step'],
+            limit=mac_limit(*map(count_macs,
+                                 (runs['losses'], runs['step']))),
+            at_most=.1)
+    ]
+    waits = count_waits(model, data)
+    for what, counter, target in (
+        ('waits for a GPU, our lines', waits.ours, 3),
+        ('copies to a GPU, our lines', waits.our_uploads, None),
+        ("waits for a GPU, the libraries' lines", waits.others, None),
+        ("copies to a GPU, the libraries' lines", waits.other_uploads, None)):
+        checks.append(
+            Check(
+                f'{what}, per step',
+                sum(counter.values()),
+                limit='1 for the matching' if target else '',
+                at_most=target))
+    notes = [
+        f'{number} x {call} at {line}' for counter in (waits.ours,
+                                                       waits.others)
+        for (call, line), number in counter.items()
+    ]
+    return Row(checks, notes=tuple(notes))
+
+
+def matching_and_losses(model: nn.Module,
+                        data: dict) -> Callable[[], torch.Tensor]:
+    """Matching and losses of a step, forwards and backwards, alone.
+
+    The outputs of all branches are computed once. The networks that serve one
+    loss only, for the heat maps and the refinement, are part of the step but
+    not of this.
+
+    Args:
+        model (nn.Module): HQNet in training.
+        data (dict): The batch.
+
+    Returns:
+        Callable: Without arguments.
+    """
+    head = model.bbox_head
+    inputs = model.data_preprocessor(data, training=True)
+    samples = inputs['data_samples']
+    with torch.no_grad():
+        features = model.extract_feat(inputs['inputs'])
+        outputs = model.forward_transformer(features, samples)
+        num_dn = outputs['dn_meta']['num_denoising_queries']
+        layers = head(outputs['hidden_states'][:, :, num_dn:],
+                      [ref[:, num_dn:] for ref in outputs['references']])
+    for layer in (*layers, outputs['enc_outputs']):
+        for output in layer.values():
+            for value in output.values():
+                value.requires_grad_()
+    outputs['encoded'].pixel_embedding.requires_grad_()
+    pose = head.task_heads['pose']
+
+    def run():
+        with patch.object(head, 'forward', lambda *args: layers), \
+                patch.object(pose, 'heatmap', None), \
+                patch.object(pose, 'refine', None):
+            losses = head.loss(**outputs, batch_data_samples=samples)
+            sum(losses.values()).backward()
+
+    return run
+
+
+def count_waits(model: nn.Module, data: dict) -> DeviceWaits:
+    """Count what would make a GPU training wait in one step.
+
+    Args:
+        model (nn.Module): HQNet; the code of its attention is set to the one
+            that works as on a GPU.
+        data (dict): The batch.
+
+    Returns:
+        DeviceWaits: The counts.
+    """
+    for module in model.modules():
+        # The embedding bag is for the CPU only, and may read what it likes.
+        if isinstance(module, MSDeformAttention) and module.impl == 'auto':
+            module.impl = 'grid_sample'
+    step = train_step(model, data)
+    step()
+    with DeviceWaits() as waits:
+        step()
+    return waits

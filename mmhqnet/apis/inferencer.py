@@ -17,6 +17,7 @@ from mmhqnet.datasets.transforms import LoadHumanImage
 from mmhqnet.utils.checkpoint import (check_weights_fit, read_checkpoint,
                                       stored_config)
 from mmhqnet.utils.errors import InputError
+
 from .json_file import write_json
 
 IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')

@@ -47,6 +47,9 @@ def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
         checkpoint = torch.load(
             path, map_location='cpu', weights_only=weights_only
         ) if is_file else CheckpointLoader.load_checkpoint(path, 'cpu')
+    except OSError as error:
+        raise InputError(
+            f'checkpoint {path} cannot be opened ({error})') from error
     except Exception as error:  # of a damaged file there can be any
         raise InputError(f'checkpoint {path} {_fault(error)}') from error
     if not isinstance(checkpoint, dict):
@@ -138,8 +141,7 @@ def write_weights(weights: Dict[str, Tensor], path: str) -> None:
         with open(path, 'wb') as file:
             torch.save(dict(meta=meta, state_dict=weights), file)
     except OSError as error:
-        raise InputError(
-            f'cannot write {path} ({error.strerror})') from error
+        raise InputError(f'cannot write {path} ({error.strerror})') from error
 
 
 def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -181,7 +183,8 @@ def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             and found.shape != weight.shape
         ])
     return {
-        weight.name: -weights[weight.official]
+        weight.name:
+        -weights[weight.official]
         if '.task_heads.gender.' in weight.name else weights[weight.official]
         for weight in layout
     }

@@ -116,7 +116,8 @@ def _branches(layer: int) -> Iterator[Part]:
            _mlp(DIMS, DIMS, DIMS, 4))
     yield (f'{head}.seg_mask_branches.{layer}',
            f'{tasks}.mask.mask_branches.{layer}', _mlp(DIMS, DIMS, DIMS, DIMS))
-    yield (f'{head}.kpt_branches.{layer}', f'{tasks}.pose.kpt_branches.{layer}',
+    yield (f'{head}.kpt_branches.{layer}',
+           f'{tasks}.pose.kpt_branches.{layer}',
            _mlp(DIMS, 512, 512, 512, 2 * NUM_KEYPOINTS))
     yield (f'{head}.kpt_cls_branches.{layer}',
            f'{tasks}.pose.kpt_cls_branches.{layer}', nn.Linear(DIMS, 1))

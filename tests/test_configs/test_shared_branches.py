@@ -44,8 +44,8 @@ def test_attributes_have_two_layers(head, task, num_outputs):
 def test_nothing_else_differs():
     shared, main = (
         Config.fromfile(file).to_dict()
-        for file in (SHARED, CONFIGS / 'hqnet_r50_16xb1-100e_coco-unihuman.py')
-    )
+        for file in (SHARED,
+                     CONFIGS / 'hqnet_r50_16xb1-100e_coco-unihuman.py'))
     for task in shared['model']['bbox_head']['task_heads'].values():
         assert task.pop('share_branches')
         task.pop('num_fcs', None)

@@ -74,8 +74,8 @@ def batch():
     Without padding: padding can be selected as a proposal, whose box is then
     the clipping bound itself.
     """
-    boxes = ([[10., 5., 40., 80.], [30., 20., 75., 90.]],
-             [[8., 10., 90., 60.]])
+    boxes = ([[10., 5., 40., 80.], [30., 20., 75., 90.]], [[8., 10., 90.,
+                                                            60.]])
     samples = [
         DetDataSample(
             metainfo=dict(
@@ -146,9 +146,10 @@ def test_references_at_the_border_are_clipped_at_another_bound():
     reference = torch.tensor([0., 1e-4, 1e-3, 0.5, 0.999, 0.9999, 1.])
     reference = reference[None, :, None].expand(-1, -1, 4)
     query = torch.zeros(2, 1, 7, 256)
-    ours = torch.stack(
-        [layer['box']['bboxes'] for layer in hqnet.bbox_head(
-            query, [reference] * 2)])
+    ours = torch.stack([
+        layer['box']['bboxes']
+        for layer in hqnet.bbox_head(query, [reference] * 2)
+    ])
     theirs = dino.bbox_head(query, [reference] * 2)[1]
     difference = (ours - theirs).abs()
     assert (difference[:, :, [0, 1, 5, 6]] > 5e-4).all()

@@ -133,9 +133,8 @@ def training(model, image, sample):
             model.extract_feat(image), [sample])
         losses = model.bbox_head.loss(
             **head_inputs, batch_data_samples=[sample])
-    torch.stack([
-        loss for name, loss in losses.items() if 'dn_' not in name
-    ]).sum().backward()
+    torch.stack([loss for name, loss in losses.items()
+                 if 'dn_' not in name]).sum().backward()
     return SimpleNamespace(head_inputs=head_inputs, losses=losses)
 
 
@@ -231,8 +230,9 @@ def test_result(inference, reference):
 
 def test_losses(training, reference):
     names = {
-        key: key.removeprefix('loss_').replace('interm_', 'enc_').replace(
-            'attr_', '')
+        key:
+        key.removeprefix('loss_').replace('interm_',
+                                          'enc_').replace('attr_', '')
         for key in reference if key.startswith('loss_') and 'dn_' not in key
     }
     ours = {name for name in training.losses if 'dn_' not in name}
@@ -273,11 +273,11 @@ def test_denoising_losses(model, training, sample, float64_by_default):
     head, inputs = model.bbox_head, training.head_inputs
     num_dn = inputs['dn_meta']['num_denoising_queries']
     assert num_dn == 200  # 20 groups of 5 persons, right and wrong boxes
-    layers = head(inputs['hidden_states'][:, :, :num_dn],
-                  [reference[:, :num_dn] for reference in inputs['references']])
+    layers = head(
+        inputs['hidden_states'][:, :, :num_dn],
+        [reference[:, :num_dn] for reference in inputs['references']])
     losses = DINOHead.loss_dn(
-        head,
-        torch.stack([layer['box']['cls_scores'] for layer in layers]),
+        head, torch.stack([layer['box']['cls_scores'] for layer in layers]),
         torch.stack([layer['box']['bboxes'] for layer in layers]),
         [sample.gt_instances], [sample.metainfo], inputs['dn_meta'])
     prefixes = [f'd{layer}.' for layer in range(5)] + ['']

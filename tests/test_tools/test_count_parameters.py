@@ -64,8 +64,8 @@ def test_released_layout(tables):
 def test_layout_of_the_paper(tables):
     counts = tables[2]
     assert list(counts) == ['box', '+ mask', '+ pose', '+ gender', '+ age']
-    columns = list(zip(*(counts[name]
-                         for name in ('box', '+ mask', '+ pose', '+ age'))))
+    columns = list(
+        zip(*(counts[name] for name in ('box', '+ mask', '+ pose', '+ age'))))
     millions = [[round(n / 1e6, 2) for n in column] for column in columns]
     assert millions[0] == [47.39, 48.37, 52.05, 52.2]
     assert millions[1] == [47.33, 48.32, 51.99, 52.15]

@@ -100,6 +100,33 @@ def test_attributes(merge, coco):
                                           (0, None, 1, 0), (None, None, 0, 0)]
 
 
+@pytest.mark.parametrize('suffix', ['csv', 'json'])
+def test_attributes_from_votes(merge, coco, tmp_path, suffix):
+    """What attribute_votes.py writes is what this tool reads."""
+    votes = runpy.run_path(
+        str(ROOT / 'tools' / 'analysis_tools' / 'attribute_votes.py'))
+    first, second = ids_of(coco, 'annotations')[:2]
+    ballots = tmp_path / 'votes.csv'
+    ballots.write_text('annotation_id,annotator,gender,age_group,age\n'
+                       f'{first},a,female,adult,31\n'
+                       f'{first},b,female,adult,30\n'
+                       f'{first},c,male,child,\n'
+                       f'{second},a,male,adult,\n'
+                       f'{second},b,female,adult,\n')
+    labels = tmp_path / f'labels.{suffix}'
+    votes['main']([
+        str(ballots), '--out',
+        str(labels), '--age-groups', 'child', 'adult'
+    ])
+    merged = merge('--attributes', str(labels))
+    one, two = merged['annotations'][:2]
+    assert (one['gender'], one['age']) == (1, 31)  # 30.5 years
+    assert one['valid']['gender'] == one['valid']['age'] == 1
+    # Nobody said an age, and the genders are a draw.
+    assert 'gender' not in two and 'age' not in two
+    assert two['valid']['gender'] == two['valid']['age'] == 0
+
+
 def test_wholebody_v1_takes_faces(merge, wholebody):
     persons = merge(wholebody=wholebody)['annotations']
     assert [p['valid']['face'] for p in persons[:3]] == [1, 1, 0]

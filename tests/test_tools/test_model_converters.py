@@ -24,7 +24,7 @@ OFFICIAL, DINO = (
 
 @pytest.fixture(scope='module')
 def model():
-    """The model of the main config, as zeros; changed by its tests."""
+    """The model of the main config; each test loads what it looks at."""
     config = Config.fromfile(
         ROOT / 'configs/hqnet/hqnet_r50_16xb1-100e_coco-unihuman.py')
     init_default_scope(config.default_scope)
@@ -39,7 +39,7 @@ def official(tmp_path):
     shapes = json.loads(
         (ROOT / 'tests/data/parity/reference_keys.json').read_text())
     shapes['bbox_head.smpl_pose_branches.0.0.weight'] = (512, 256)
-    weights = {name: torch.ones(1).expand(s) for name, s in shapes.items()}
+    weights = {name: torch.tensor(1.).expand(s) for name, s in shapes.items()}
     return save(weights, tmp_path / 'official.pth')
 
 
@@ -60,7 +60,7 @@ def dino(model, tmp_path):
     for name in shapes:
         if 'cls_branches' in name or 'label_embedding' in name:
             shapes[name] = (80, *shapes[name][1:])
-    weights = {name: torch.ones(1).expand(s) for name, s in shapes.items()}
+    weights = {name: torch.tensor(1.).expand(s) for name, s in shapes.items()}
     weights['query_embedding.weight'] = torch.arange(900.)[:, None].expand(
         900, 256)
     return save(weights, tmp_path / 'dino.pth')
@@ -96,9 +96,8 @@ def test_dino_loads_but_for_what_is_new(dino, model, tmp_path, capsys):
     weights = torch.load(target, weights_only=True)['state_dict']
     missing, unexpected = model.load_state_dict(weights, strict=False)
     assert not unexpected
-    assert {name.split('.')[0] for name in missing} == {
-        'neck', 'pixel_embedding', 'bbox_head'
-    }
+    assert {name.split('.')[0]
+            for name in missing} == {'neck', 'pixel_embedding', 'bbox_head'}
     assert all(
         name.startswith(('neck.convs.0.', 'pixel_embedding.',
                          'bbox_head.task_heads.')) for name in missing)
@@ -110,8 +109,7 @@ def test_dino_options(dino, tmp_path, capsys):
     DINO([str(dino), str(target), '--num-queries', '900'])
     weights = torch.load(target, weights_only=True)['state_dict']
     assert len(weights['query_embedding.weight']) == 900
-    line = error_of(
-        DINO, dino, target, '--person-index', 80, capsys=capsys)
+    line = error_of(DINO, dino, target, '--person-index', 80, capsys=capsys)
     assert 'person_index is 80' in line
 
 
@@ -130,8 +128,8 @@ def test_bad_files_end_in_one_line(main, tmp_path, capsys):
     save(RunsCode(tmp_path / 'executed'), tmp_path / 'hostile.pth')
     save(dict(a=torch.ones(1)), tmp_path / 'other.pth')
     (tmp_path / 'text.pth').write_text('no checkpoint')
-    for name, message in (('hostile.pth', 'is refused'),
-                          ('other.pth', 'are not the weights'),
+    for name, message in (('hostile.pth',
+                           'is refused'), ('other.pth', 'are not the weights'),
                           ('text.pth', 'cannot be read'), ('none.pth',
                                                            'does not exist')):
         line = error_of(main, tmp_path / name, target, capsys=capsys)

@@ -138,8 +138,9 @@ def count(model, part_of=lambda name: 'total'):
     counts = {}
     for name, parameter in model.named_parameters():
         row = counts.setdefault(part_of(name), [0] * len(COLUMNS))
-        included = (True, parameter not in frozen_bn, parameter.requires_grad,
-                    parameter in read)
+        included = (True, parameter
+                    not in frozen_bn, parameter.requires_grad, parameter
+                    in read)
         for column, is_included in enumerate(included):
             row[column] += parameter.numel() * is_included
     return counts

@@ -164,15 +164,15 @@ class HQNet(DINO):
                 for size in (height, width))
             centres = torch.stack(
                 torch.meshgrid(x + 0.5, y + 0.5, indexing='xy'), -1)
-            valid_size = centres.new_tensor([width, height])
-            if memory_mask is not None:
+            if memory_mask is None:
+                valid = memory.new_ones(1, height, width, dtype=torch.bool)
+            else:
                 valid = ~memory_mask[:, start:start + height * width]
                 valid = valid.unflatten(1, (height, width))
-                valid_size = torch.stack(
-                    [valid[:, 0].sum(1), valid[:, :, 0].sum(1)], -1)[:, None,
-                                                                     None]
-            centres = (centres / valid_size).expand(len(memory), -1, -1,
-                                                    -1).flatten(1, 2)
+            valid_size = torch.stack(
+                [valid[:, 0].sum(1), valid[:, :, 0].sum(1)], -1)
+            centres = (centres / valid_size[:, None, None]).expand(
+                len(memory), -1, -1, -1).flatten(1, 2)
             sizes = torch.full_like(centres, 0.05 * 2**level)
             proposals.append(torch.cat([centres, sizes], -1))
             start += height * width

@@ -34,7 +34,8 @@ class DenoisingQueryGenerator(CdnQueryGenerator):
             num_denoising_queries, 4).
         """
         num_copies = 2 * num_groups
-        counts = torch.bincount(batch_idx, minlength=batch_size).tolist()
+        images = torch.arange(batch_size, device=batch_idx.device)
+        counts = (batch_idx == images[:, None]).sum(1).tolist()
         longest = max(counts)
 
         def collate(queries: Tensor) -> Tensor:

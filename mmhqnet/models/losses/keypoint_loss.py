@@ -78,8 +78,9 @@ class OKSLoss(nn.Module):
         Returns:
             Tensor: Weighted loss, (...); 0 for persons without keypoints.
         """
-        oks = object_keypoint_similarity(pred, target, visible, areas,
-                                         pred.new_tensor(self.sigmas),
+        sigmas = torch.tensor(self.sigmas, dtype=pred.dtype).to(
+            pred.device, non_blocking=True)
+        oks = object_keypoint_similarity(pred, target, visible, areas, sigmas,
                                          max_exponent)
         loss = -oks.clamp(min=self.eps).log()
         return self.loss_weight * loss * visible.any(-1)

@@ -82,8 +82,8 @@ def denoising_assignment(num_gts: Sequence[int], num_groups: int,
         query_inds.append((groups + persons).ravel() + image * num_queries)
         gt_inds.append(np.tile(persons + sum(num_gts[:image]), num_groups))
     pairs = np.stack([np.concatenate(query_inds), np.concatenate(gt_inds)])
-    pairs = torch.from_numpy(pairs).to(device)[:, None].expand(
-        -1, num_layers, -1)
+    pairs = torch.from_numpy(pairs).to(
+        device, non_blocking=True)[:, None].expand(-1, num_layers, -1)
     return Assignment(
         query_inds=pairs[0],
         gt_inds=pairs[1],
@@ -158,7 +158,8 @@ class HumanQueryAssigner(HungarianAssigner):
             np.stack([np.concatenate(inds) for inds in layers])
             for layers in (query_inds, gt_inds)
         ])
-        pairs = torch.from_numpy(pairs.astype(np.int64)).to(costs[0].device)
+        pairs = torch.from_numpy(pairs.astype(np.int64)).to(
+            costs[0].device, non_blocking=True)
         return Assignment(
             query_inds=pairs[0],
             gt_inds=pairs[1],

@@ -47,8 +47,10 @@ class EncodedImages:
     def image_sizes(self) -> Tensor:
         """(w, h) of each image without padding, in pixels, (bs, 2)."""
         sizes = [meta['img_shape'][1::-1] for meta in self.img_metas]
+        # An ordinary copy would wait for the device.
         return torch.tensor(
-            sizes, dtype=self.dtype, device=self.memory.device)
+            sizes, dtype=self.dtype).to(
+                self.memory.device, non_blocking=True)
 
 
 class TaskHead(BaseModule):

@@ -287,8 +287,10 @@ class SeedEachIteration(Hook):
 def run(cfg, data, work_dir, max_iters, **kwargs):
     """Train with mmengine's runner, a checkpoint every two iterations."""
     pairs = zip(data['inputs'], data['data_samples'])
-    dataset = [dict(inputs=image, data_samples=sample)
-               for image, sample in pairs]
+    # One epoch is enough: mmengine sleeps between epochs.
+    dataset = 4 * [
+        dict(inputs=image, data_samples=sample) for image, sample in pairs
+    ]
     runner = Runner(
         model=cfg,
         work_dir=str(work_dir),

@@ -20,7 +20,7 @@ import mmhqnet
 
 OURS = str(Path(mmhqnet.__file__).parent)
 SITE_PACKAGES = (sysconfig.get_path('purelib'), sysconfig.get_path('platlib'))
-HERE = __file__
+TORCH = str(Path(torch.__file__).parent)
 
 # Operators whose result the host needs, be it a number or a shape.
 _WAITING_OPERATORS = {
@@ -36,25 +36,27 @@ _WAITING_OPERATORS = {
 }
 # Methods that copy to the host without an operator.
 _READING_METHODS = (Tensor.cpu, Tensor.numpy, Tensor.tolist)
-_UPLOADS = (torch.tensor, torch.as_tensor, Tensor.new_tensor)
 
 
 class DeviceWaits:
     """Context that counts the waits of what runs inside of it.
 
-    It works on the CPU, where every tensor counts as one of the device, and
-    on CUDA, where only those do that are there.
+    On the CPU every tensor counts as one of the device, but for those that
+    were copied to the host.
+
+    Args:
+        device (str): 'cpu' or 'cuda', where the model is.
 
     Attributes:
         ours (Counter): Waits by (call, file:line) of mmhqnet's own lines.
         others (Counter): Waits of the libraries', also where we call them.
-        our_uploads (Counter): Copies to the device by our lines.
-        other_uploads (Counter): Copies to the device by other lines.
+        copies (Counter): Copies to the device by mmhqnet's own lines that
+            are not asynchronous.
     """
 
-    def __init__(self) -> None:
-        self.ours, self.others = Counter(), Counter()
-        self.our_uploads, self.other_uploads = Counter(), Counter()
+    def __init__(self, device: str = 'cpu') -> None:
+        self.device = device
+        self.ours, self.others, self.copies = Counter(), Counter(), Counter()
         self._modes = (_ReadingCalls(self), _WaitingOperators(self))
         self._host = []
 
@@ -69,24 +71,20 @@ class DeviceWaits:
 
     def is_on_device(self, tensor: Tensor) -> bool:
         """Whether a tensor is, or on a GPU would be, on the device."""
-        if torch.cuda.is_available():
+        if self.device == 'cuda':
             return tensor.is_cuda
         return not any(tensor is host for host in self._host)
 
     def count(self, call: str) -> None:
         """Count a wait of the line that is running."""
-        self._count(call, self.ours, self.others)
+        is_ours, line = _responsible_line()
+        (self.ours if is_ours else self.others)[call, line] += 1
 
-    def count_upload(self, call: str) -> None:
-        """Count a copy to the device by the line that is running."""
-        self._count(call, self.our_uploads, self.other_uploads)
-
-    @staticmethod
-    def _count(call: str, ours: Counter, others: Counter) -> None:
-        place = _responsible_line()
-        if place is not None:
-            is_ours, line = place
-            (ours if is_ours else others)[call, line] += 1
+    def count_copy(self, call: str) -> None:
+        """Count a copy to the device, if the line that is running is ours."""
+        is_ours, line = _responsible_line()
+        if is_ours:
+            self.copies[call, line] += 1
 
     def to_host(self, tensor: Tensor) -> Tensor:
         """A copy that is known to be on the host from now on."""
@@ -94,26 +92,22 @@ class DeviceWaits:
         return self._host[-1]
 
 
-def _responsible_line() -> Optional[Tuple[bool, str]]:
+def _responsible_line() -> Tuple[bool, str]:
     """Whether the innermost line outside of torch is ours, and which it is."""
     frame = sys._getframe(1)
-    torch_folder = str(Path(torch.__file__).parent)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(torch_folder):
-            if 'optim' in Path(file).parts:
-                return None  # step numbers, which live on the host
-        elif file != HERE:
+        if file != __file__ and not file.startswith(TORCH):
             name = file
             for folder in (*SITE_PACKAGES, str(Path(OURS).parent)):
                 name = name.removeprefix(folder + '/')
             return file.startswith(OURS), f'{name}:{frame.f_lineno}'
         frame = frame.f_back
-    return None
+    return False, 'backward pass'
 
 
 class _ReadingCalls(TorchFunctionMode):
-    """Sees methods that read a tensor without an operator."""
+    """Sees methods that read a tensor without an operator, and copies."""
 
     def __init__(self, waits: DeviceWaits) -> None:
         super().__init__()
@@ -122,27 +116,36 @@ class _ReadingCalls(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         waits = self.waits
-        if func in _UPLOADS:
-            data = args[1] if func is Tensor.new_tensor else args[0]
-            if not isinstance(data, Tensor):
-                waits.count_upload(func.__name__)
-        reads = func in _READING_METHODS or _moves_to_host(func, args, kwargs)
+        reads = func in _READING_METHODS
+        if func is Tensor.to and (target := _target(args, kwargs)):
+            reads = waits.device == 'cuda' and target.type == 'cpu'
+            # Ordinary memory that is copied asynchronously is read at once.
+            if not (reads or args[0].is_cuda or kwargs.get('non_blocking')):
+                waits.count_copy('to')
+        elif _makes_tensor_of_numbers(func, args, kwargs):
+            waits.count_copy(func.__name__)
         if reads and waits.is_on_device(args[0]):
             waits.count(resolve_name(func).rpartition('.')[2])
-            if not torch.cuda.is_available() and func is not Tensor.tolist:
+            if waits.device == 'cpu' and func is not Tensor.tolist:
                 host = waits.to_host(args[0])
                 return host.numpy() if func is Tensor.numpy else host
         return func(*args, **kwargs)
 
 
-def _moves_to_host(func, args: tuple, kwargs: dict) -> bool:
-    if func is not Tensor.to:
-        return False
+def _target(args: tuple, kwargs: dict) -> Optional[torch.device]:
+    """Device that ``Tensor.to`` is called with."""
     target = kwargs.get('device', args[1] if len(args) > 1 else None)
-    is_device = isinstance(target, (str, torch.device))
-    # On a machine without a GPU, a model on the CPU says so, too.
-    return (is_device and torch.cuda.is_available()
-            and torch.device(target).type == 'cpu')
+    if isinstance(target, (str, torch.device)):
+        return torch.device(target)
+    return None
+
+
+def _makes_tensor_of_numbers(func, args: tuple, kwargs: dict) -> bool:
+    """Whether Python numbers become a tensor of the device."""
+    if func is Tensor.new_tensor:
+        return not isinstance(args[1], Tensor)
+    return (func in (torch.tensor, torch.as_tensor) and 'device' in kwargs
+            and not isinstance(args[0], Tensor))
 
 
 class _WaitingOperators(TorchDispatchMode):

@@ -117,8 +117,6 @@ def test_links_and_tools_exist(page):
     text = page.read_text()
     prose = re.sub(r'^```.*?^```$', '', text, flags=re.M | re.S)
     for target in re.findall(r'\]\((?!https?:)([^)#]+)', prose):
-        if target.endswith('.jpg'):
-            continue  # pictures are made by the demo
         assert (page.parent / target).exists(), target
     for tool in re.findall(r'(?:python|bash) (tools/[\w/]+\.\w+)', text):
         assert (ROOT / tool).exists(), tool

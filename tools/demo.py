@@ -223,7 +223,7 @@ def draw_overview(samples, visualizer, predictions, out_file):
         visualizer.add_datasample(name, photo, sample, draw_pred=False)
         truth = visualizer.get_image()[..., ::-1]
         pair = np.hstack([truth, mmcv.imread(predictions / name)])
-        pairs.append(mmcv.impad(pair, padding=6, pad_val=255))
+        pairs.append(mmcv.impad(pair, padding=6, pad_val=(255, 255, 255)))
     if len(pairs) % 2:
         pairs.append(np.full_like(pairs[0], 255))
     rows = [np.hstack(pairs[i:i + 2]) for i in range(0, len(pairs), 2)]

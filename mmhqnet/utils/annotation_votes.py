@@ -220,6 +220,7 @@ def _parse_votes(reader, path, age_groups) -> Dict[int, PersonVotes]:
                 raise InputError(
                     f"{where}: annotation_id is '{cells['annotation_id']}', "
                     'must be an integer') from error
+            where = f"{where}, annotation {cells['annotation_id']}"
             annotator = cells['annotator']
             if not annotator:
                 raise InputError(f'{where}: annotator is empty')
@@ -229,7 +230,7 @@ def _parse_votes(reader, path, age_groups) -> Dict[int, PersonVotes]:
                 if annotator in person[attribute]:
                     raise InputError(
                         f"{where}: annotator '{annotator}' votes again on "
-                        f'{attribute} of annotation {cells["annotation_id"]}')
+                        f'{attribute}')
                 person[attribute][annotator] = _parse_vote(
                     cells[attribute], attribute, where, age_groups)
     except csv.Error as error:

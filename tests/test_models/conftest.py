@@ -222,7 +222,8 @@ def _make_encoded(samples, seed=0, embed_dims=DIMS, dtype=torch.float64):
         level_start_index=torch.tensor(starts[:-1]),
         valid_ratios=torch.tensor(ratios, dtype=dtype),
         pixel_embedding=randn(
-            len(samples), embed_dims, *(math.ceil(size / 4) for size in canvas)),
+            len(samples), embed_dims,
+            *(math.ceil(size / 4) for size in canvas)),
         img_metas=[sample.metainfo for sample in samples])
 
 

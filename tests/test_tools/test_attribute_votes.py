@@ -82,15 +82,15 @@ def test_no_votes_at_all(tmp_path, capsys):
     ('annotation_id,annotator,age,height\n', 'line 1: columns'),
     (HEADER + '1,a,male,0,20\n1,b,male\n', 'line 3: 3 columns'),
     (HEADER + 'x,a,male,0,20\n', "line 2: annotation_id is 'x'"),
-    (HEADER + '1,,male,0,20\n', 'line 2: annotator is empty'),
-    (HEADER + '1,a,man,0,20\n', "line 2: gender is 'man'"),
-    (HEADER + '1,a,male,old,20\n', "line 2: age_group is 'old'"),
-    (HEADER + '1,a,male,-1,20\n', "line 2: age_group is '-1'"),
-    (HEADER + '1,a,male,0,200\n', "line 2: age is '200'"),
-    (HEADER + '1,a,male,0,nan\n', "line 2: age is 'nan'"),
-    (HEADER + '1,a,male,0,20\n1,a,,,21\n', "line 3: annotator 'a' votes"),
+    (HEADER + '1,,male,0,20\n', 'line 2, annotation 1: annotator is empty'),
+    (HEADER + '1,a,man,0,20\n', "line 2, annotation 1: gender is 'man'"),
+    (HEADER + '1,a,male,old,20\n', "line 2, annotation 1: age_group is 'old'"),
+    (HEADER + '1,a,male,-1,20\n', "line 2, annotation 1: age_group is '-1'"),
+    (HEADER + '1,a,male,0,200\n', "line 2, annotation 1: age is '200'"),
+    (HEADER + '1,a,male,0,nan\n', "line 2, annotation 1: age is 'nan'"),
+    (HEADER + '1,a,male,0,20\n1,a,,,21\n', "line 3, annotation 1: annotator 'a' votes"),
     (HEADER + '1,a,"male,0,20\n', 'line 2: not CSV'),
-    (HEADER + '1,a,male,0,20\n\n1,b,male,0,x\n', 'line 4: age'),
+    (HEADER + '1,a,male,0,20\n\n1,b,male,0,x\n', 'line 4, annotation 1: age'),
 ])
 @pytest.mark.parametrize('out', ['labels.csv', 'labels.json'])
 def test_malformed_votes(tmp_path, capsys, votes, message, out):

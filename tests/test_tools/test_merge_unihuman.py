@@ -221,7 +221,7 @@ def test_split_by_image(merge, coco, tmp_path):
     (dict(attributes='annotation_id,age\n1242217,300\n'),
      "attributes.csv: annotation 1242217: 'age' must be"),
     (dict(attributes='annotation_id,age\n1242217,old\n'),
-     "row 1: 'age' must be a number, found 'old'"),
+     "row 1: annotation 1242217: 'age' must be a number, found 'old'"),
     (dict(attributes='annotation_id,age\n7,30\n'),
      'none of its annotations is in'),
     (dict(attributes='id,age\n7,30\n'), "row 1: 'annotation_id' is missing"),

@@ -53,6 +53,17 @@ def parse_args(argv=None):
         metavar='N',
         help='rounds, of which the median counts (default: %(default)s)')
     parser.add_argument(
+        '--precision',
+        choices=['fp32', 'tf32', 'fp16', 'bf16'],
+        default='fp32',
+        help='on a GPU (default: %(default)s)')
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=1,
+        metavar='N',
+        help='images of rows B1 and B11 (default: %(default)s)')
+    parser.add_argument(
         '--quick',
         action='store_true',
         help='tiny models and inputs, only to see that everything runs')
@@ -71,12 +82,15 @@ def check(args):
     import torch
 
     from mmhqnet.utils.errors import InputError
-    for name in ('threads', 'repeats'):
-        if getattr(args, name) < 1:
-            raise InputError(f'--{name} {getattr(args, name)}: must be 1 or '
-                             'more')
+    for option in ('--threads', '--repeats', '--batch-size'):
+        value = vars(args)[option[2:].replace('-', '_')]
+        if value < 1:
+            raise InputError(f'{option} {value}: must be 1 or more')
     if args.device == 'cuda' and not torch.cuda.is_available():
         raise InputError('--device cuda: there is no CUDA device; use cpu')
+    if args.precision != 'fp32' and args.device != 'cuda':
+        raise InputError(f'--precision {args.precision}: for a GPU; add '
+                         '--device cuda')
     if args.plot and 'B3' not in args.rows:
         raise InputError('--plot draws row B3; add B3 to --rows')
     for path in filter(None, (args.json, args.plot)):
@@ -95,8 +109,9 @@ def run(args):
     from benchmarks.measure import Options, machine
     from benchmarks.report import table
     warnings.simplefilter('ignore')
-    torch.set_num_threads(args.threads)
-    options = Options(args.device, args.threads, args.repeats, args.quick)
+    options = Options(args.device, args.threads, args.repeats, args.quick,
+                      args.precision, args.batch_size)
+    options.apply()
     machine_info = machine(options)
     rows = {}
     for name in dict.fromkeys(args.rows):

@@ -145,6 +145,7 @@ def read_attributes(path):
         if annotation_id in attributes:
             raise input_error(f'{where}: annotation {annotation_id} has a row '
                               'already; keep one of them')
+        where = f'{where}: annotation {annotation_id}'
         values = {
             name: as_number(row.get(name), where, name)
             for name in ('gender', 'age')

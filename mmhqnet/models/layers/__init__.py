@@ -10,8 +10,7 @@ from .transformer import (DecoderLayer, EncoderLayer, HQNetDecoder,
 
 __all__ = [
     'MSDeformAttention', 'DenoisingQueryGenerator', 'KeypointHeatmap',
-    'build_mlp', 'PixelEmbedding',
-    'sample_points', 'uncertain_points', 'PoseRefinementDecoder',
-    'DecoderLayer', 'EncoderLayer', 'HQNetDecoder', 'HQNetEncoder',
-    'init_transformer'
+    'build_mlp', 'PixelEmbedding', 'sample_points', 'uncertain_points',
+    'PoseRefinementDecoder', 'DecoderLayer', 'EncoderLayer', 'HQNetDecoder',
+    'HQNetEncoder', 'init_transformer'
 ]

@@ -59,7 +59,8 @@ def dino(box_only, hqnet):
     assert type(model) is DINO
     state = {
         # The neck of HQNet has one more convolution, for stride 4.
-        key.replace(f'neck.convs.{i}.', f'neck.convs.{i - 1}.'): value
+        key.replace(f'neck.convs.{i}.', f'neck.convs.{i - 1}.'):
+        value
         for key, value in hqnet.state_dict().items()
         for i in [int(key.split('.')[2]) if 'neck.convs' in key else 0]
         if not key.startswith('neck.convs.0.')
@@ -72,7 +73,8 @@ def dino(box_only, hqnet):
 def batch(request, make_sample, make_images):
     samples = [
         make_sample(num, shape, canvas=(64, 96), seed=seed)
-        for seed, (num, shape) in enumerate(zip((2, 3), SHAPES[request.param]))
+        for seed, (num,
+                   shape) in enumerate(zip((2, 3), SHAPES[request.param]))
     ]
     return make_images(samples), samples
 
@@ -221,8 +223,8 @@ def test_selecting_first_is_branches_on_all_tokens(build_model, make_sample,
                 output, everything[task][name][images, best], msg=name)
     # The decoder starts from the same boxes, behind the denoising ones.
     references = decoder_inputs['reference_points'][:, -20:]
-    torch.testing.assert_close(references,
-                               everything['box']['bboxes'][images, best])
+    torch.testing.assert_close(references, everything['box']['bboxes'][images,
+                                                                       best])
     assert not references.requires_grad
     # At test time only the boxes are needed.
     model.eval()
@@ -239,8 +241,8 @@ def test_pixel_embedding_reads_stride_4_and_stride_8(build_model, make_sample,
     model = build_model().eval()
     sample = make_sample(img_shape=(50, 94))
     feats = model.extract_feat(make_images([sample]))
-    assert [feat.shape[2:] for feat in feats
-            ] == [(13, 24), (7, 12), (4, 6), (2, 3), (1, 2)]
+    assert [feat.shape[2:] for feat in feats] == [(13, 24), (7, 12), (4, 6),
+                                                  (2, 3), (1, 2)]
     encoded = decode(model, make_images([sample]), [sample])['encoded']
     stride8 = encoded.memory[:, :7 * 12].transpose(1, 2).view(1, 32, 7, 12)
     assert encoded.pixel_embedding.shape == (1, 32, 13, 24)

@@ -27,9 +27,8 @@ def model(build_model):
     params=[(CANVAS, CANVAS), ((64, 90), (50, 77))], ids=['full', 'padded'])
 def samples(request, make_sample):
     """Two images with different numbers of everything that is counted."""
-    first, second = (
-        make_sample(number, shape, canvas=CANVAS, seed=number)
-        for number, shape in zip((2, 4), request.param))
+    first, second = (make_sample(number, shape, canvas=CANVAS, seed=number)
+                     for number, shape in zip((2, 4), request.param))
     persons = second.gt_instances
     persons.genders[0] = -1
     persons.ages[:3] = -1
@@ -86,9 +85,8 @@ def test_losses(model, samples, make_images, same_points):
         eps = 0 if name == 'loss_hm' else LAYER_EPS
         counts = [normaliser(name, sample) for sample in samples]
         assert counts[0] != counts[1]
-        expected = sum(
-            single[name] * (count + eps)
-            for single, count in zip(alone, counts))
+        expected = sum(single[name] * (count + eps)
+                       for single, count in zip(alone, counts))
         torch.testing.assert_close(
             loss * (sum(counts) + eps), expected, **EXACT, msg=name)
 

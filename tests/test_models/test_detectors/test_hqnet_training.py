@@ -209,7 +209,9 @@ def data(make_sample):
     generator = torch.Generator().manual_seed(0)
     images = [
         torch.randint(
-            0, 256, (3, *sample.img_shape), dtype=torch.uint8,
+            0,
+            256, (3, *sample.img_shape),
+            dtype=torch.uint8,
             generator=generator) for sample in samples
     ]
     return dict(inputs=images, data_samples=samples)
@@ -301,8 +303,9 @@ def run(cfg, data, work_dir, max_iters, **kwargs):
             collate_fn=dict(type='pseudo_collate')),
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=max_iters),
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1e-3)),
-        default_hooks=dict(checkpoint=dict(
-            type='CheckpointHook', by_epoch=False, interval=2)),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', by_epoch=False,
+                            interval=2)),
         custom_hooks=[SeedEachIteration()],
         randomness=dict(seed=0),
         default_scope='mmdet',

@@ -54,8 +54,10 @@ def outputs(head):
             randn(2, NUM_QUERIES, DIMS), randn(2, NUM_QUERIES, 4), layer)
         for layer in range(NUM_LAYERS)
     ]
-    return {name: _stack([layer[name] for layer in layers])
-            for name in layers[0]}
+    return {
+        name: _stack([layer[name] for layer in layers])
+        for name in layers[0]
+    }
 
 
 def prepare(head, samples, encoded):
@@ -70,7 +72,8 @@ def prepare(head, samples, encoded):
 
 def corners(boxes):
     return torch.cat([
-        boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2
+        boxes[..., :2] - boxes[..., 2:] / 2,
+        boxes[..., :2] + boxes[..., 2:] / 2
     ], -1)
 
 
@@ -79,8 +82,9 @@ def normalised(sample):
     height, width = sample.img_shape
     size = torch.tensor([width, height, width, height]).double()
     boxes = sample.gt_instances.bboxes / size
-    return torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2,
-                      boxes[:, 2:] - boxes[:, :2]], -1), size
+    return torch.cat(
+        [(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]],
+        -1), size
 
 
 def box_cost_naive(logits, boxes, sample):
@@ -90,8 +94,8 @@ def box_cost_naive(logits, boxes, sample):
     focal = (-(prob + 1e-12).log() * 0.25 * (1 - prob)**2 +
              (1 - prob + 1e-12).log() * 0.75 * prob**2)
     l1 = (boxes[:, None] - persons).abs().sum(-1)
-    giou = bbox_overlaps(corners(boxes) * size, sample.gt_instances.bboxes,
-                         'giou')
+    giou = bbox_overlaps(
+        corners(boxes) * size, sample.gt_instances.bboxes, 'giou')
     return focal + 5 * l1 - 2 * giou
 
 
@@ -208,16 +212,21 @@ def test_names_of_losses_are_dinos(model, samples, make_images):
         'loss_cls', 'loss_bbox', 'loss_iou', 'loss_mask', 'loss_dice',
         'loss_kpt_cls', 'loss_kpt', 'loss_gender', 'loss_age'
     }
-    expected = {f'{prefix}{name}' for prefix in ('', 'd0.', 'enc_')
-                for name in per_layer}
+    expected = {
+        f'{prefix}{name}'
+        for prefix in ('', 'd0.', 'enc_')
+        for name in per_layer
+    }
     expected |= {'loss_oks', 'd0.loss_oks', 'loss_hm'}
     expected |= {
         f'd{layer}.loss_{name}_refine'
-        for layer in (0, 1) for name in ('kpt', 'oks')
+        for layer in (0, 1)
+        for name in ('kpt', 'oks')
     }
     expected |= {
         f'{prefix}dn_loss_{name}'
-        for prefix in ('', 'd0.') for name in ('cls', 'bbox', 'iou')
+        for prefix in ('', 'd0.')
+        for name in ('cls', 'bbox', 'iou')
     }
     assert losses.keys() == expected
 
@@ -257,7 +266,9 @@ def data(make_sample):
     generator = torch.Generator().manual_seed(0)
     images = [
         torch.randint(
-            0, 256, (3, *sample.img_shape), dtype=torch.uint8,
+            0,
+            256, (3, *sample.img_shape),
+            dtype=torch.uint8,
             generator=generator) for sample in samples
     ]
     return dict(inputs=images, data_samples=samples)

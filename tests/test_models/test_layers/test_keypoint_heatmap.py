@@ -49,18 +49,19 @@ def draw_naive(keypoints, labelled, bboxes, shape, stride=8):
             radius = min(max(int(smallest_root(w, h) // 1), 0), 3)
             sigma = (2 * radius + 1) / 6
             for k in range(K):
-                x, y = (c // stride
-                        for c in keypoints[image][person, k].tolist())
-                if not labelled[image][person, k] or not (0 <= x < width and
-                                                          0 <= y < height):
+                x, y = (
+                    c // stride for c in keypoints[image][person, k].tolist())
+                if not labelled[image][person, k] or not (0 <= x < width
+                                                          and 0 <= y < height):
                     continue
                 for row in range(height):
                     for column in range(width):
                         dx, dy = column - x, row - y
                         if max(abs(dx), abs(dy)) <= radius:
                             value = math.exp(-(dx**2 + dy**2) / (2 * sigma**2))
-                            maps[image, k, row, column] = max(
-                                value, maps[image, k, row, column])
+                            maps[image, k, row,
+                                 column] = max(value, maps[image, k, row,
+                                                           column])
     return torch.tensor(maps)
 
 

@@ -76,8 +76,8 @@ def test_uncertain_points_need_no_gradient_and_no_mask():
     logits = torch.randn(2, 6, 9, requires_grad=True)
     assert not uncertain_points(logits, 10, 3.0, 0.75).requires_grad
     assert uncertain_points(logits[:0], 10, 3.0, 0.75).shape == (0, 10, 2)
-    assert sample_points(logits[:0, None], torch.rand(0, 10, 2)).shape == (
-        0, 1, 10)
+    assert sample_points(logits[:0, None], torch.rand(0, 10,
+                                                      2)).shape == (0, 1, 10)
 
 
 def test_extreme_shares():

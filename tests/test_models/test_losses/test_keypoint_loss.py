@@ -18,7 +18,8 @@ def test_sigmas_are_cocos():
 
 def oks(pred, visible, area, **kwargs):
     return object_keypoint_similarity(
-        torch.tensor(pred).double(), TARGET, torch.tensor(visible).double(),
+        torch.tensor(pred).double(), TARGET,
+        torch.tensor(visible).double(),
         torch.tensor(area).double(), SIGMAS, **kwargs)
 
 
@@ -45,17 +46,17 @@ def test_exponent_is_bounded():
     far = [[1e4, 1e4], [20., 20.], [30., 30.]]
     assert oks(far, [1., 0., 0.], 50.) == 0
     assert oks(
-        far, [1., 0., 0.], 50., max_exponent=100).item() == pytest.approx(
-            math.exp(-100))
+        far, [1., 0., 0.], 50.,
+        max_exponent=100).item() == pytest.approx(math.exp(-100))
 
 
 @pytest.mark.parametrize('area', [0., 1e-300])
 def test_no_area(area):
     """Not a number neither in the value nor in the gradient."""
     pred = TARGET.clone().requires_grad_()
-    value = object_keypoint_similarity(
-        pred, TARGET, torch.ones(3).double(), torch.tensor(area).double(),
-        SIGMAS)
+    value = object_keypoint_similarity(pred, TARGET,
+                                       torch.ones(3).double(),
+                                       torch.tensor(area).double(), SIGMAS)
     assert value == 1
     value.backward()
     assert pred.grad.isfinite().all()

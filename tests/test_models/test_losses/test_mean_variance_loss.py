@@ -45,6 +45,6 @@ def test_shapes_and_gradient():
     losses = loss(logits, ages)
     assert losses.shape == (3, 2)
     torch.testing.assert_close(losses[1], loss(logits[1], ages[1]))
-    assert torch.autograd.gradcheck(
-        lambda x: loss(x, ages[:1, :1]), logits[:1, :1])
+    assert torch.autograd.gradcheck(lambda x: loss(x, ages[:1, :1]),
+                                    logits[:1, :1])
     assert loss(logits[:, :0], ages[:, :0]).shape == (3, 0)

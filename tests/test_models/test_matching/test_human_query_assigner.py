@@ -100,7 +100,8 @@ def test_assignment_picks_queries_and_persons():
         [torch.tensor([10.]), torch.tensor([20., 30.])])
     assert persons.tolist() == [[10., 30., 20.], [10., 20., 30.]]
     nobody = Assignment(
-        torch.zeros(2, 0).long(), torch.zeros(2, 0).long(), [0, 0])
+        torch.zeros(2, 0).long(),
+        torch.zeros(2, 0).long(), [0, 0])
     assert nobody.queries(outputs).shape == (2, 0, 3)
     assert nobody.persons([torch.zeros(0, 5, 2)] * 2).shape == (2, 0, 5, 2)
 

@@ -54,8 +54,8 @@ def loss_naive(field, logits, label):
     prob = logits.softmax(0).tolist()
     mean = sum(i * p for i, p in enumerate(prob))
     variance = sum(p * (i - mean)**2 for i, p in enumerate(prob))
-    return 0.1 * (0.02 * (mean - label)**2 + 0.1 * variance -
-                  math.log(prob[label]))
+    return 0.1 * (0.02 *
+                  (mean - label)**2 + 0.1 * variance - math.log(prob[label]))
 
 
 @pytest.mark.parametrize('field', HEADS)
@@ -65,19 +65,21 @@ def test_loss_naive(samples, assignment, field):
     losses = head.loss(
         dict(logits=logits), [sample.gt_instances for sample in samples],
         assignment, None)
-    labels = torch.cat(
-        [sample.gt_instances[field] for sample in samples]).tolist()
+    labels = torch.cat([sample.gt_instances[field]
+                        for sample in samples]).tolist()
     known = sum(label >= 0 for label in labels)
-    assert losses.keys() == {'loss_gender' if field == 'genders' else
-                             'loss_age'}
+    assert losses.keys() == {
+        'loss_gender' if field == 'genders' else 'loss_age'
+    }
     loss, = losses.values()
     for layer in range(NUM_LAYERS):
         expected = 0.
         for query, person in zip(assignment.query_inds[layer],
                                  assignment.gt_inds[layer]):
             if labels[person] >= 0:
-                expected += loss_naive(
-                    field, logits[layer].flatten(0, 1)[query], labels[person])
+                expected += loss_naive(field, logits[layer].flatten(0,
+                                                                    1)[query],
+                                       labels[person])
         assert loss[layer].item() == pytest.approx(expected / (known + EPS))
 
 
@@ -104,7 +106,8 @@ def test_nobody_is_labelled_or_there(samples, assignment, field):
     for sample in samples:
         sample.gt_instances[field][:] = -1
     nobody = Assignment(
-        torch.zeros(3, 0).long(), torch.zeros(3, 0).long(), [0, 0])
+        torch.zeros(3, 0).long(),
+        torch.zeros(3, 0).long(), [0, 0])
     for persons, pairs in (([s.gt_instances for s in samples], assignment),
                            ([s.gt_instances[:0] for s in samples], nobody)):
         loss, = head.loss(dict(logits=logits), persons, pairs, None).values()

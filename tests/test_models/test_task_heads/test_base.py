@@ -62,8 +62,7 @@ def test_new_task_trains_and_predicts(config, data, build_model, tmp_path):
     optim_wrapper = OptimWrapper(torch.optim.AdamW(model.parameters(), 1e-2))
     model.train()
     history = [
-        model.train_step(copy.deepcopy(data), optim_wrapper)
-        for _ in range(10)
+        model.train_step(copy.deepcopy(data), optim_wrapper) for _ in range(10)
     ]
     names = {'loss_height', 'd0.loss_height', 'enc_loss_height'}
     assert names <= history[0].keys()
@@ -101,8 +100,8 @@ def test_new_task_takes_part_in_the_matching(config, data, build_model,
         monkeypatch.setattr(height, 'match_cost',
                             lambda *args: weight * cost_of(*args))
         assign = assigner.assign
-        monkeypatch.setattr(
-            assigner, 'assign', lambda cost: costs.append(cost) or assign(cost))
+        monkeypatch.setattr(assigner, 'assign',
+                            lambda cost: costs.append(cost) or assign(cost))
         torch.manual_seed(0)
         outputs = []
         forward = height.forward
@@ -142,8 +141,7 @@ def test_branches(share):
     branches = task.build_branches(lambda: nn.Linear(8, 3))
     assert len(branches) == 4
     assert len(list(branches.parameters())) == (2 if share else 8)
-    assert all(
-        branch.weight.equal(branches[0].weight) for branch in branches)
+    assert all(branch.weight.equal(branches[0].weight) for branch in branches)
     with torch.no_grad():
         branches[0].weight += 1
     assert branches[3].weight.equal(branches[0].weight) == share

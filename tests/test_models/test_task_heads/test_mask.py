@@ -113,8 +113,8 @@ def test_targets_are_padded_to_the_canvas(head, samples, encoded):
         assert target.valid.tolist() == [True] * len(masks)
 
 
-def test_targets_padded_by_the_preprocessor_are_the_same(head, samples,
-                                                         encoded):
+def test_targets_padded_by_the_preprocessor_are_the_same(
+        head, samples, encoded):
     expected = prepare(head, samples, encoded)[1]
     persons = samples[1].gt_instances
     persons.masks = persons.masks.pad(CANVAS)
@@ -150,8 +150,8 @@ def test_cost_naive(head, samples, encoded, embeddings, same_points):
             logits = read(full, points)
             for person, mask in enumerate(targets[image].masks):
                 target = read(mask, points)
-                expected = 8 * cross_entropy(
-                    logits, target).mean() + 5 * dice(logits, target)
+                expected = 8 * cross_entropy(logits, target).mean() + 5 * dice(
+                    logits, target)
                 if image == 1 and person == 1:
                     expected *= 0
                 torch.testing.assert_close(cost[query, person], expected)
@@ -231,9 +231,8 @@ def test_nobody_has_a_mask(head, samples, encoded, embeddings, assignment):
         target.valid[:] = False
     losses = head.loss(
         dict(mask_embedding=embeddings), targets, assignment, encoded)
-    assert losses['loss_mask'].tolist() == losses['loss_dice'].tolist() == [
-        0.
-    ] * NUM_LAYERS
+    assert losses['loss_mask'].tolist() == losses['loss_dice'].tolist(
+    ) == [0.] * NUM_LAYERS
 
 
 def predict_naive(embedding, score, pixels, img_shape, size):
@@ -263,8 +262,9 @@ def test_predict_naive(head, samples, encoded, rescale):
         assert result['masks'].shape == (20, *sizes[image])
         assert result['masks'].dtype == torch.bool
         for query in range(20):
-            mask, score = predict_naive(embeddings[image, query],
-                                        scores[image, query],
+            mask, score = predict_naive(embeddings[image,
+                                                   query], scores[image,
+                                                                  query],
                                         encoded.pixel_embedding[image],
                                         SHAPES[image], sizes[image])
             assert result['masks'][query].equal(mask)

@@ -79,10 +79,10 @@ def prepare(head, samples, encoded):
 
 def persons_of(samples):
     """(image size, keypoints, labelled, area) of every person."""
-    return [((sample.img_shape[1], sample.img_shape[0]),
-             persons.keypoints[i].tolist(),
-             (persons.keypoints_visible[i] > 0).tolist(),
-             persons.areas[i].item()) for sample in samples
+    return [((sample.img_shape[1],
+              sample.img_shape[0]), persons.keypoints[i].tolist(),
+             (persons.keypoints_visible[i]
+              > 0).tolist(), persons.areas[i].item()) for sample in samples
             for persons in [sample.gt_instances] for i in range(len(persons))]
 
 
@@ -116,8 +116,7 @@ def log_oks_naive(pose, person, max_exponent=math.inf):
 def focal_terms(logit):
     """Focal loss of a positive and of a negative."""
     p = 1 / (1 + math.exp(-logit))
-    return (-math.log(p) * 0.25 * (1 - p)**2,
-            -math.log(1 - p) * 0.75 * p**2)
+    return (-math.log(p) * 0.25 * (1 - p)**2, -math.log(1 - p) * 0.75 * p**2)
 
 
 def test_keypoints_start_from_the_centre_of_the_reference(head):
@@ -129,17 +128,17 @@ def test_keypoints_start_from_the_centre_of_the_reference(head):
     assert raw.shape == (2, NUM_QUERIES, 2 * K)
     for k in (0, 5, 16):
         for c in range(2):
-            torch.testing.assert_close(
-                outputs['keypoints'][:, :, k, c],
-                (raw[:, :, 2 * k + c] + reference[:, :, c]).sigmoid())
+            torch.testing.assert_close(outputs['keypoints'][:, :, k, c],
+                                       (raw[:, :, 2 * k + c] +
+                                        reference[:, :, c]).sigmoid())
     assert outputs['kpt_cls'].equal(head.kpt_cls_branches[1](query))
 
 
 def test_branches_have_the_released_shapes():
     head = PoseHead(refine=None, heatmap=None)
-    assert [
-        tuple(layer.weight.shape) for layer in head.kpt_branches[6][::2]
-    ] == [(512, 256), (512, 512), (512, 512), (34, 512)]
+    assert [tuple(layer.weight.shape)
+            for layer in head.kpt_branches[6][::2]] == [(512, 256), (512, 512),
+                                                        (512, 512), (34, 512)]
     assert len(head.kpt_branches) == len(head.kpt_cls_branches) == 7
 
 
@@ -240,8 +239,7 @@ def test_unlabelled_keypoints_do_not_matter(head, samples, encoded, outputs,
 def test_persons_without_keypoints_are_negatives(head, samples, encoded,
                                                  outputs, assignment):
     """Their queries learn the same as the background's."""
-    outputs['kpt_cls'] = torch.zeros_like(
-        outputs['kpt_cls']).requires_grad_()
+    outputs['kpt_cls'] = torch.zeros_like(outputs['kpt_cls']).requires_grad_()
     losses = head.loss(outputs, prepare(head, samples, encoded), assignment,
                        encoded)
     losses['loss_kpt_cls'].sum().backward()
@@ -261,11 +259,12 @@ def test_refinement_losses_naive(head, samples, encoded, outputs, assignment):
     losses = head.loss_once(outputs, targets, assignment, encoded)
     assert losses.keys() == {'loss_hm'} | {
         f'd{layer}.loss_{name}_refine'
-        for layer in range(2) for name in ('kpt', 'oks')
+        for layer in range(2)
+        for name in ('kpt', 'oks')
     }
     last = NUM_LAYERS - 2
-    poses = outputs['keypoints'][last].flatten(0, 1)[
-        assignment.query_inds[last]]
+    poses = outputs['keypoints'][last].flatten(0,
+                                               1)[assignment.query_inds[last]]
     refined = head.refine(poses, [2, 3], encoded.memory, encoded.memory_mask,
                           encoded.spatial_shapes, encoded.level_start_index,
                           encoded.valid_ratios)
@@ -273,8 +272,9 @@ def test_refinement_losses_naive(head, samples, encoded, outputs, assignment):
     number = sum(sum(person[2]) for person in persons)
     for layer in range(2):
         l1 = sum(l1_naive(*pair)[0] for pair in zip(refined[layer], persons))
-        oks = sum(log_oks_naive(*pair) for pair in zip(refined[layer], persons)
-                  if any(pair[1][2]))
+        oks = sum(
+            log_oks_naive(*pair) for pair in zip(refined[layer], persons)
+            if any(pair[1][2]))
         assert losses[f'd{layer}.loss_kpt_refine'].item() == pytest.approx(
             60 * l1 / (2 * number + EPS))
         assert losses[f'd{layer}.loss_oks_refine'].item() == pytest.approx(
@@ -331,10 +331,11 @@ def test_predict(randomise, encoded, samples, rescale, refine):
         expected = poses[image]
         if refine:
             mask = encoded.memory_mask[image:image + 1]
-            expected = head.refine(
-                expected, [4], encoded.memory[image:image + 1], mask,
-                encoded.spatial_shapes, encoded.level_start_index,
-                encoded.valid_ratios[image:image + 1])[-1]
+            expected = head.refine(expected, [4],
+                                   encoded.memory[image:image + 1], mask,
+                                   encoded.spatial_shapes,
+                                   encoded.level_start_index,
+                                   encoded.valid_ratios[image:image + 1])[-1]
         expected = expected * torch.tensor(SHAPES[image][::-1])
         if rescale:
             expected = expected / torch.tensor([[1., 1.], [0.5, 0.25]][image])
@@ -364,6 +365,8 @@ def test_five_keypoints(randomise, make_sample, make_encoded):
     losses = head.loss(outputs, targets, assignment, encoded)
     losses.update(head.loss_once(outputs, targets, assignment, encoded))
     assert all(loss.isfinite().all() for loss in losses.values())
-    result, = head.predict({name: value[1] for name, value in outputs.items()},
-                           torch.rand(1, NUM_QUERIES), encoded)
+    result, = head.predict({
+        name: value[1]
+        for name, value in outputs.items()
+    }, torch.rand(1, NUM_QUERIES), encoded)
     assert result['keypoints'].shape == (NUM_QUERIES, 5, 2)

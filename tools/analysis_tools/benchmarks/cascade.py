@@ -111,10 +111,9 @@ class Cascade:
         return self.pose.test_step(pseudo_collate(crops))
 
     #: What mmpose's transforms want to know about the key points.
-    pose_meta = dict(
-        flip_indices=[
-            0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15
-        ])
+    pose_meta = dict(flip_indices=[
+        0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15
+    ])
 
     def classify(self, photo: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """Gender and age of all persons in one batch.

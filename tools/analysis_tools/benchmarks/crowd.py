@@ -54,15 +54,17 @@ def row_b3(options: Options) -> Row:
                 f'{many} / {few} persons, {name}',
                 times[over],
                 times[under],
-                limit=mac_limit(count_macs(runs[over]),
-                                count_macs(runs[under])),
+                limit=mac_limit(
+                    count_macs(runs[over]), count_macs(runs[under])),
                 at_most=1.05))
 
     runs = {(AS_SHIPPED, n): keep(shipped, n) for n in persons}
     runs.update({(AS_MANY, n): keep(n, n) for n in persons})
     for name, cascade in build_cascades(options).items():
-        runs.update({(name, n): cascade.predictor(n, size, options)
-                     for n in persons})
+        runs.update({
+            (name, n): cascade.predictor(n, size, options)
+            for n in persons
+        })
     # The slowest of all rows; its differences are large.
     times = interleave(runs, options, repeats=min(options.repeats, 3))
     curves = {}

@@ -77,14 +77,16 @@ class DeviceWaits:
 
     def count(self, call: str) -> None:
         """Count a wait of the line that is running."""
-        is_ours, line = _responsible_line()
-        (self.ours if is_ours else self.others)[call, line] += 1
+        place = _responsible_line()
+        if place is not None:
+            is_ours, line = place
+            (self.ours if is_ours else self.others)[call, line] += 1
 
     def count_copy(self, call: str) -> None:
         """Count a copy to the device, if the line that is running is ours."""
-        is_ours, line = _responsible_line()
-        if is_ours:
-            self.copies[call, line] += 1
+        place = _responsible_line()
+        if place is not None and place[0]:
+            self.copies[call, place[1]] += 1
 
     def to_host(self, tensor: Tensor) -> Tensor:
         """A copy that is known to be on the host from now on."""
@@ -92,11 +94,13 @@ class DeviceWaits:
         return self._host[-1]
 
 
-def _responsible_line() -> Tuple[bool, str]:
+def _responsible_line() -> Optional[Tuple[bool, str]]:
     """Whether the innermost line outside of torch is ours, and which it is."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
+        if file.startswith(f'{TORCH}/optim'):
+            return None  # numbers of steps, which live on the host
         if file != __file__ and not file.startswith(TORCH):
             name = file
             for folder in (*SITE_PACKAGES, str(Path(OURS).parent)):

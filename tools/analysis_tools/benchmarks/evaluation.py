@@ -105,9 +105,8 @@ def _encoding_check(options: Options) -> Check:
         at_least=1.5)
 
 
-def make_data_set(
-        num_images: int,
-        num_detections: int) -> Tuple[GroundTruth, HumanPredictions]:
+def make_data_set(num_images: int,
+                  num_detections: int) -> Tuple[GroundTruth, HumanPredictions]:
     """Ground truth and predictions that partly fit.
 
     Args:
@@ -134,8 +133,7 @@ def make_data_set(
         persons = chosen[:min(1 + rng.poisson(1.2), num_detections)]
         for index in persons:
             annotations.append(
-                dict(
-                    pool[index], id=len(annotations) + 1, image_id=image_id))
+                dict(pool[index], id=len(annotations) + 1, image_id=image_id))
         predictions.append(
             _predict(image_id, chosen, len(persons), columns, codes, rng))
     dataset = dict(

@@ -52,10 +52,12 @@ def row_b6(options: Options) -> Row:
         with tempfile.TemporaryDirectory() as folder:
             make_images(Path(folder), number, size, options.pick(8, 1))
             runs = {
-                'mmdet': loader(CocoDataset, folder, mmdet_pipeline(pipeline)),
-                'ours': loader(CocoUniHumanDataset, folder, pipeline),
-                'no masks': loader(CocoUniHumanDataset, folder,
-                                   without_masks(pipeline))
+                'mmdet':
+                loader(CocoDataset, folder, mmdet_pipeline(pipeline)),
+                'ours':
+                loader(CocoUniHumanDataset, folder, pipeline),
+                'no masks':
+                loader(CocoUniHumanDataset, folder, without_masks(pipeline))
             }
             times = interleave(runs, options)
             samples = {name: run() for name, run in runs.items()}

@@ -5,7 +5,7 @@ import platform
 import resource
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 import torch
@@ -21,15 +21,35 @@ class Options:
         repeats (int): Rounds, besides one to warm up.
         quick (bool): Tiny models and inputs, to see that a row works; the
             ratios then mean nothing.
+        precision (str): 'fp32', and on a GPU 'tf32', 'fp16' or 'bf16', the
+            latter two by automatic mixed precision.
+        batch_size (int): Images of a batch where the row is about a whole
+            model, B1 and B11.
     """
     device: str = 'cpu'
     threads: int = 1
     repeats: int = 5
     quick: bool = False
+    precision: str = 'fp32'
+    batch_size: int = 1
 
     def pick(self, full: Any, tiny: Any) -> Any:
         """One of two sizes, as ``quick`` says."""
         return tiny if self.quick else full
+
+    @property
+    def amp_dtype(self) -> Optional[torch.dtype]:
+        """torch.dtype, optional: Of automatic mixed precision."""
+        return dict(
+            fp16=torch.float16, bf16=torch.bfloat16).get(self.precision)
+
+    def apply(self) -> None:
+        """Set what PyTorch keeps for the whole process."""
+        torch.set_num_threads(self.threads)
+        # Convolutions take TF32 by default.
+        allow_tf32 = self.precision == 'tf32'
+        torch.backends.cuda.matmul.allow_tf32 = allow_tf32
+        torch.backends.cudnn.allow_tf32 = allow_tf32
 
 
 class Timing(NamedTuple):
@@ -115,8 +135,7 @@ def machine(options: Options) -> Dict[str, Any]:
         processor=_processor(),
         cores=os.cpu_count(),
         load_average=round(os.getloadavg()[0], 2),
-        gpu=torch.cuda.get_device_name()
-        if options.device == 'cuda' else None,
+        gpu=torch.cuda.get_device_name() if options.device == 'cuda' else None,
         python=platform.python_version(),
         torch=torch.__version__,
         mmengine=mmengine.__version__,
@@ -124,10 +143,7 @@ def machine(options: Options) -> Dict[str, Any]:
         mmdet=mmdet.__version__,
         mmhqnet=mmhqnet.__version__,
         date=time.strftime('%Y-%m-%d'),
-        device=options.device,
-        threads=options.threads,
-        repeats=options.repeats,
-        quick=options.quick)
+        **asdict(options))
 
 
 def _processor() -> str:

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import resource
 import sys
+import warnings
 from typing import Callable
 
 import torch
@@ -29,25 +30,21 @@ def row_b7(options: Options) -> Row:
     checks = []
     for what, over, under, size, target in (
         ('predict: all tasks / DINO', 'hqnet', 'dino', predict_size, 1.25),
-        ('predict: naive / ours', 'naive', 'hqnet', predict_size, None),
-        (f'training step of {NUM_PERSONS} persons: all tasks / DINO',
-         'hqnet_step', 'dino_step', train_size, 1.4)):
+        ('predict: naive / ours', 'naive', 'hqnet', predict_size,
+         None), (f'training step of {NUM_PERSONS} persons: all tasks / DINO',
+                 'hqnet_step', 'dino_step', train_size, 1.4)):
         peaks = [measure_peak(side, size, options) for side in (over, under)]
+        pixels = size[0] * size[1] // 16
         checks.append(
             Check(
                 f'{what}, {size[0]}x{size[1]}',
                 peaks[0] / peaks[1],
-                limit=_limit(what, size),
+                limit=f'{pixels * 256 * 4 / 1e6:.0f} MB for each stride-4 map '
+                'that the tasks add',
                 at_most=target,
                 sides=tuple(peak / 1e6 for peak in peaks),
                 unit='MB'))
     return Row(checks)
-
-
-def _limit(what: str, size: tuple) -> str:
-    """The largest activation that the tasks add, kept once or for backward."""
-    pixels = size[0] * size[1] // 16
-    return f'{pixels * 256 * 4 / 1e6:.0f} MB per stride-4 map of 256 channels'
 
 
 def measure_peak(side: str, size: tuple, options: Options) -> int:
@@ -78,7 +75,8 @@ def measure_peak(side: str, size: tuple, options: Options) -> int:
 
 
 def _send_peak(sender, side: str, size: tuple, options: Options) -> None:
-    torch.set_num_threads(options.threads)
+    options.apply()
+    warnings.simplefilter('ignore')
     # Everything is imported before the memory is measured.
     from . import naive, peers, prediction, training
 
@@ -88,8 +86,9 @@ def _send_peak(sender, side: str, size: tuple, options: Options) -> None:
         if side == 'naive':
             model = naive.make_naive(model)
         if side.endswith('_step'):
-            step = training.train_step(
-                model, training.make_data(NUM_PERSONS, size))
+            step = training.train_step(model,
+                                       training.make_data(NUM_PERSONS, size),
+                                       options)
         else:
             step = prediction.predictor(model, size, options)
         step()

@@ -23,7 +23,10 @@ from mmhqnet.models.layers.pose_refinement import (PoseRefinementDecoder,
 class NaiveHQNet(HQNet):
     """All branches on all tokens; the best are picked afterwards."""
 
-    def pre_decoder(self, memory, memory_mask, spatial_shapes,
+    def pre_decoder(self,
+                    memory,
+                    memory_mask,
+                    spatial_shapes,
                     batch_data_samples=None):
         """See :meth:`HQNet.pre_decoder`."""
         tokens, proposals = self.gen_encoder_output_proposals(
@@ -46,8 +49,13 @@ class NaiveHQNet(HQNet):
 class NaiveHQNetHead(HQNetHead):
     """Masks of all queries of all layers; the best are picked afterwards."""
 
-    def predict(self, hidden_states, references, encoded, batch_data_samples,
-                enc_outputs, rescale=True):
+    def predict(self,
+                hidden_states,
+                references,
+                encoded,
+                batch_data_samples,
+                enc_outputs,
+                rescale=True):
         """See :meth:`HQNetHead.predict`."""
         layers = self(hidden_states, references)
         logits = [
@@ -91,8 +99,14 @@ class NaiveHQNetHead(HQNetHead):
 class NaivePoseRefinementLayer(PoseRefinementLayer):
     """Every person has a copy of the memory, with values of its own."""
 
-    def forward(self, query, query_pos, reference, persons_per_image, memory,
-                key_padding_mask=None, **kwargs):
+    def forward(self,
+                query,
+                query_pos,
+                reference,
+                persons_per_image,
+                memory,
+                key_padding_mask=None,
+                **kwargs):
         """See :meth:`PoseRefinementLayer.forward`."""
         query = self.norms[0](
             self.self_attn(query, query_pos=query_pos, key_pos=query_pos))
@@ -100,8 +114,14 @@ class NaivePoseRefinementLayer(PoseRefinementLayer):
                             memory, key_padding_mask, **kwargs)
         return self.norms[2](self.ffn(self.norms[1](query)))
 
-    def attend(self, query, query_pos, reference, persons_per_image, memory,
-               key_padding_mask=None, **kwargs):
+    def attend(self,
+               query,
+               query_pos,
+               reference,
+               persons_per_image,
+               memory,
+               key_padding_mask=None,
+               **kwargs):
         """Cross-attention of (num_persons, K, dim) keypoint queries."""
         images = [
             image for image, number in enumerate(persons_per_image)
@@ -135,8 +155,9 @@ def make_naive(module: nn.Module) -> nn.Module:
         nn.Module: A copy that shares the weights.
     """
     module = copy.deepcopy(
-        module, {id(parameter): parameter
-                 for parameter in module.parameters()})
+        module,
+        {id(parameter): parameter
+         for parameter in module.parameters()})
     for part in module.modules():
         part.__class__ = _NAIVE.get(type(part), type(part))
     return module

@@ -56,7 +56,8 @@ def learning_rates(optimizer: torch.optim.Optimizer) -> dict:
     """
     return {
         id(parameter): (group['lr'], group['weight_decay'])
-        for group in optimizer.param_groups for parameter in group['params']
+        for group in optimizer.param_groups
+        for parameter in group['params']
     }
 
 
@@ -74,7 +75,8 @@ def row_b10(options: Options) -> Row:
     del default['constructor']
     model = peers.build_hqnet(options)
     optimizers = {
-        name: silently(build_optim_wrapper, model, copy.deepcopy(cfg)).optimizer
+        name: silently(build_optim_wrapper, model,
+                       copy.deepcopy(cfg)).optimizer
         for name, cfg in dict(ours=config, default=default).items()
     }
     rates = {key: learning_rates(opt) for key, opt in optimizers.items()}
@@ -82,8 +84,10 @@ def row_b10(options: Options) -> Row:
         raise RuntimeError('the constructors give different learning rates')
     num_parameters = _fill_gradients(model)
     times = interleave(
-        {name: optimizer.step
-         for name, optimizer in optimizers.items()}, options)
+        {
+            name: optimizer.step
+            for name, optimizer in optimizers.items()
+        }, options)
 
     groups = {
         name: len(optimizer.param_groups)

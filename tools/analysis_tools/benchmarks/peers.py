@@ -17,6 +17,7 @@ from torch import nn
 
 from mmhqnet.models.layers import MSDeformAttention
 from mmhqnet.registry import MODELS
+from mmhqnet.utils.errors import InputError
 
 from .measure import Options
 
@@ -210,7 +211,11 @@ def build_pose_estimator(options: Options,
     Returns:
         tuple[nn.Module, Config]: The model and its whole config.
     """
-    from mmpose.registry import MODELS as POSE_MODELS
+    try:
+        from mmpose.registry import MODELS as POSE_MODELS
+    except ImportError as error:
+        raise InputError(f'row B3 needs mmpose with all it imports ({error});'
+                         " run 'pip install mmhqnet[pose]'") from error
     config = get_config(name)
     config.model.backbone.init_cfg = None
     config.model.test_cfg.flip_test = False
@@ -219,9 +224,7 @@ def build_pose_estimator(options: Options,
             dict(
                 model=dict(
                     backbone=_TINY_BACKBONE,
-                    head=dict(
-                        in_channels=64,
-                        deconv_out_channels=(8, 8, 8)))))
+                    head=dict(in_channels=64, deconv_out_channels=(8, 8, 8)))))
     with warnings.catch_warnings(), \
             DefaultScope.overwrite_default_scope('mmpose'):
         warnings.simplefilter('ignore')

@@ -17,23 +17,30 @@ SIZES = ((480, 640), (800, 800))
 def predictor(model: nn.Module,
               size: tuple,
               options: Options,
-              seed: int = 0):
-    """A function that lets a model predict for one image.
+              seed: int = 0,
+              batch_size: int = 1):
+    """A function that lets a model predict.
 
     Args:
         model (nn.Module): The detector.
         size (tuple[int, int]): Height and width.
         options (Options): With the device.
-        seed (int): Which random image.
+        seed (int): Which random images.
+        batch_size (int): How many.
 
     Returns:
-        Callable: Without arguments; returns the sample in a list.
+        Callable: Without arguments; returns the samples.
     """
-    image, sample = make_inputs(size, options, seed), make_empty_sample(size)
+    images = make_inputs(size, options, seed, batch_size)
+    samples = [make_empty_sample(size) for _ in images]
 
     @torch.no_grad()
     def predict():
-        return model.predict(image, [sample])
+        with torch.autocast(
+                options.device,
+                options.amp_dtype,
+                enabled=options.amp_dtype is not None):
+            return model.predict(images, samples)
 
     return predict
 
@@ -53,7 +60,8 @@ def row_b1(options: Options) -> Row:
     checks = []
     for size in options.pick(SIZES, [(64, 96)]):
         runs = {
-            name: predictor(model, size, options)
+            name:
+            predictor(model, size, options, batch_size=options.batch_size)
             for name, model in models.items()
         }
         times = interleave(runs, options)
@@ -139,14 +147,18 @@ def _refinement_checks(hqnet: nn.Module, size: tuple, options: Options):
     @torch.no_grad()
     def attend_naively():
         return naive.layers[0].attend(
-            query, query, reference, [number], inputs['memory'],
+            query,
+            query,
+            reference, [number],
+            inputs['memory'],
             spatial_shapes=shapes)
 
     where = f'{number} persons, {size[0]}x{size[1]}'
     checks = []
-    for what, target, (theirs, ours) in (
-        ('pose refinement', 40., map(refinement, (naive, refine))),
-        ('its cross-attention', 40., (attend_naively, attend_ours))):
+    for what, target, (theirs, ours) in (('pose refinement', 40.,
+                                          map(refinement, (naive, refine))),
+                                         ('its cross-attention', 40.,
+                                          (attend_naively, attend_ours))):
         torch.testing.assert_close(theirs(), ours(), rtol=1e-3, atol=1e-3)
         times = interleave(dict(naive=theirs, ours=ours), options)
         checks.append(
@@ -174,8 +186,8 @@ def check_equal_outputs() -> None:
             parameter += .02 * torch.randn_like(parameter)
     image = make_inputs((64, 96), tiny).double()
     ours, naive = (
-        torch.no_grad()(model.predict)(
-            image, [make_empty_sample((64, 96))])[0].pred_instances
+        torch.no_grad()(model.predict)(image, [make_empty_sample(
+            (64, 96))])[0].pred_instances
         for model in (hqnet, make_naive(hqnet)))
     assert set(ours.keys()) == set(naive.keys())
     for field, value in ours.items():

@@ -1,4 +1,5 @@
 """What a row found: its checks, as a table and as JSON."""
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -79,6 +80,8 @@ class Check:
         fields = asdict(self)
         for name in ('at_most', 'at_least'):
             del fields[name]
+        if math.isinf(self.ratio):
+            fields['ratio'] = None  # JSON has no infinity
         return dict(fields, target=self.target, ok=self.ok)
 
 
@@ -130,18 +133,18 @@ def table(rows: Dict[str, Row]) -> str:
     lines = [HEADER]
     for name, row in rows.items():
         for check in row.checks:
-            lines.append(
-                (name, check.what, _number(check.ratio), check.target or '',
-                 {
-                     True: 'yes',
-                     False: 'NO',
-                     None: ''
-                 }[check.ok], check.limit, _sides(check)))
+            lines.append((name, check.what, _number(check.ratio), check.target
+                          or '', {
+                              True: 'yes',
+                              False: 'NO',
+                              None: ''
+                          }[check.ok], check.limit, _sides(check)))
     widths = [max(map(len, column)) for column in zip(*lines)]
     lines.insert(1, ['-' * width for width in widths])
     text = [
-        '| ' + ' | '.join(cell.ljust(width)
-                          for cell, width in zip(line, widths)) + ' |'
+        '| ' +
+        ' | '.join(cell.ljust(width)
+                   for cell, width in zip(line, widths)) + ' |'
         for line in lines
     ]
     for name, row in rows.items():
@@ -157,4 +160,6 @@ def _sides(check: Check) -> str:
 def _number(value: float) -> str:
     if isinstance(value, int):
         return f'{value:,}'
+    if math.isinf(value):
+        return 'never'
     return f'{value:.3g}' if abs(value) < 10 else f'{value:,.1f}'

@@ -26,8 +26,10 @@ def row_b9(options: Options) -> Row:
         }, options)
     tools = options.pick(find_tools, lambda: find_tools()[:1])()
     helps = interleave(
-        {str(tool.relative_to(TOOLS)): process(str(tool), '--help')
-         for tool in tools}, options)
+        {
+            str(tool.relative_to(TOOLS)): process(str(tool), '--help')
+            for tool in tools
+        }, options)
     slowest = max(helps, key=lambda name: helps[name].wall)
     seconds = sorted(((timing.wall, name) for name, timing in helps.items()),
                      reverse=True)

@@ -1,4 +1,5 @@
 """B4: matching and losses. B11: a whole training step against DINO."""
+from contextlib import contextmanager, nullcontext
 from typing import Callable
 from unittest.mock import patch
 
@@ -6,7 +7,7 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmhqnet.models.layers import MSDeformAttention
+from mmhqnet.models.layers import deformable_attention
 
 from . import peers
 from .device_waits import DeviceWaits
@@ -39,19 +40,25 @@ def make_data(num_persons: int, size: tuple, batch_size: int = 1) -> dict:
         data_samples=[make_sample(num_persons, size, seed) for seed in seeds])
 
 
-def train_step(model: nn.Module, data: dict) -> Callable[[], dict]:
+def train_step(model: nn.Module, data: dict,
+               options: Options) -> Callable[[], dict]:
     """A function that trains a model by one step.
 
     Args:
         model (nn.Module): HQNet or a detector of mmdet; it is set to
             training.
         data (dict): The batch.
+        options (Options): With the precision.
 
     Returns:
         Callable: Without arguments; returns the losses.
     """
     model.train()
-    wrapper = silently(build_optim_wrapper, model, optim_wrapper_config())
+    config = optim_wrapper_config()
+    if options.amp_dtype is not None:
+        config.type = 'AmpOptimWrapper'
+        config.dtype = str(options.amp_dtype).removeprefix('torch.')
+    wrapper = silently(build_optim_wrapper, model, config)
 
     def step():
         copied = dict(
@@ -69,13 +76,13 @@ def row_b11(options: Options) -> Row:
         options (Options): How to measure.
 
     Returns:
-        Row: One image of 10 persons; DINO as shipped.
+        Row: 10 persons per image; DINO as shipped.
     """
     size, number = options.pick((SIZE, 10), ((64, 96), 3))
-    data = make_data(number, size)
+    data = make_data(number, size, options.batch_size)
     runs = dict(
-        hqnet=train_step(peers.build_hqnet(options), data),
-        dino=train_step(peers.build_dino(options), data))
+        hqnet=train_step(peers.build_hqnet(options), data, options),
+        dino=train_step(peers.build_dino(options), data, options))
     times = interleave(runs, options)
     return Row([
         Check.of_times(
@@ -101,7 +108,8 @@ def row_b4(options: Options) -> Row:
     model = peers.build_hqnet(options)
     data = make_data(number, size)
     runs = dict(
-        step=train_step(model, data), losses=matching_and_losses(model, data))
+        step=train_step(model, data, options),
+        losses=matching_and_losses(model, data))
     times = interleave(runs, options)
     checks = [
         Check.of_times(
@@ -109,11 +117,10 @@ def row_b4(options: Options) -> Row:
             f'{size[0]}x{size[1]}',
             times['losses'],
             times['step'],
-            limit=mac_limit(*map(count_macs,
-                                 (runs['losses'], runs['step']))),
+            limit=mac_limit(*map(count_macs, (runs['losses'], runs['step']))),
             at_most=.1)
     ]
-    waits = count_waits(model, data, options.device)
+    waits = count_waits(model, data, options)
     checks.append(
         Check(
             'waits for a GPU per step, by our lines',
@@ -174,27 +181,36 @@ def matching_and_losses(model: nn.Module,
     return run
 
 
-def count_waits(model: nn.Module,
-                data: dict,
-                device: str = 'cpu') -> DeviceWaits:
+def count_waits(model: nn.Module, data: dict, options: Options) -> DeviceWaits:
     """Count what makes a GPU training wait in one step.
 
     Args:
         model (nn.Module): HQNet.
         data (dict): The batch.
-        device (str): Where the model is. On the CPU the attention works as
-            it does on a GPU.
+        options (Options): With the device. On the CPU the attention works
+            as it does on a GPU.
 
     Returns:
         DeviceWaits: The counts.
     """
-    step = train_step(model, data)
+    step = train_step(model, data, options)
+    on_cpu = options.device == 'cpu'
+    with attention_as_on_a_gpu() if on_cpu else nullcontext():
+        step()  # fills caches
+        with DeviceWaits(options.device) as waits:
+            step()
+    return waits
+
+
+@contextmanager
+def attention_as_on_a_gpu():
+    """Let the deformable attention on the CPU do what it does on a GPU.
+
+    The embedding bag is for the CPU alone and may read what it likes; small
+    constants are cached on a GPU.
+    """
     with patch.object(deformable_attention, '_choose',
                       lambda impl, device: 'grid_sample'), \
             patch.object(deformable_attention, '_constant',
-                         deformable_attention._cached_tensor) \
-            if device == 'cpu' else nullcontext():
-        step()  # fills caches
-        with DeviceWaits(device) as waits:
-            step()
-    return waits
+                         deformable_attention._cached_tensor):
+        yield

@@ -46,7 +46,15 @@ class Problem:
 Problems = Iterator[Problem]
 
 
-def _are_numbers(values) -> bool:
+def are_numbers(values) -> bool:
+    """Whether something is a list of finite numbers, as JSON gives them.
+
+    Args:
+        values (object): Anything.
+
+    Returns:
+        bool: False also if there are flags among them.
+    """
     try:
         return (isinstance(values, list)
                 and set(map(type, values)) <= {int, float}
@@ -56,7 +64,7 @@ def _are_numbers(values) -> bool:
 
 
 def _is_number(value) -> bool:
-    return _are_numbers([value])
+    return are_numbers([value])
 
 
 def _shown(value) -> str:
@@ -65,20 +73,20 @@ def _shown(value) -> str:
 
 
 def _box_rule(box) -> Optional[str]:
-    if not (_are_numbers(box) and len(box) == 4):
+    if not (are_numbers(box) and len(box) == 4):
         return 'must be 4 numbers x, y, width, height'
     if min(box[2:]) < 0:
         return 'must not have a negative width or height'
 
 
 def _points_rule(points) -> Optional[str]:
-    if not (_are_numbers(points) and len(points) % 3 == 0):
+    if not (are_numbers(points) and len(points) % 3 == 0):
         return 'must be numbers in threes: x, y, visibility'
 
 
 def _smpl_rule(smpl) -> Optional[str]:
     if not (isinstance(smpl, dict) and all(
-            _are_numbers(smpl.get(key)) and len(smpl[key]) == length
+            are_numbers(smpl.get(key)) and len(smpl[key]) == length
             for key, length in (('pose', 72), ('betas', 10)))):
         return 'must hold pose (72 numbers) and betas (10 numbers)'
 
@@ -306,7 +314,7 @@ def _person_problems(annotation, image, num_keypoints, extra_fields,
         yield problem('iscrowd', 'must be 0 or 1')
     if is_labelled(annotation, 'keypoints', 'keypoints_2d'):
         keypoints = annotation['keypoints']
-        if not _are_numbers(keypoints):
+        if not are_numbers(keypoints):
             yield problem('keypoints', 'must be a list of numbers')
         elif len(keypoints) != 3 * num_keypoints:
             yield problem(
@@ -334,7 +342,7 @@ def _person_problems(annotation, image, num_keypoints, extra_fields,
 
 def _segmentation_rule(segmentation, image, strict) -> Optional[str]:
     if isinstance(segmentation, list):
-        if not all(map(_are_numbers, segmentation)):
+        if not all(map(are_numbers, segmentation)):
             return 'must be a list of polygons, each a list of numbers'
         if strict and any(
                 len(polygon) < 6 or len(polygon) % 2
@@ -345,13 +353,13 @@ def _segmentation_rule(segmentation, image, strict) -> Optional[str]:
         return 'must be polygons or a run-length code with size and counts'
     elif image:
         size = [image.get('height'), image.get('width')]
-        if not _are_numbers(size):
+        if not are_numbers(size):
             return None  # a problem of the image
         if segmentation.get('size') != size:
             return 'must have the height and width of its image as size'
         counts = segmentation['counts']
         if isinstance(counts, list) and not (
-                _are_numbers(counts) and sum(counts) == math.prod(size)
+                are_numbers(counts) and sum(counts) == math.prod(size)
                 and min(counts) >= 0):
             return 'must have counts >= 0 that sum up to height * width'
     return None

@@ -43,7 +43,7 @@ def sizes_are_swapped(content):
     """
     reach = {}  # how far right and down labelled keypoints go
     for annotation in content['annotations']:
-        points = annotation['keypoints']
+        points = annotation.get('keypoints') or []
         image_id = annotation['image_id']
         for x, y, visibility in zip(points[::3], points[1::3], points[2::3]):
             if visibility > 0:

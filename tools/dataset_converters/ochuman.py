@@ -56,6 +56,8 @@ def coco_mask(segments):
     height, width = segments['height'], segments['width']
 
     def area(polygons):
+        # Two points enclose nothing, and pycocotools takes them for a box.
+        polygons = [polygon for polygon in polygons if len(polygon) >= 6]
         if not polygons:
             return np.zeros((height, width), np.uint8)
         return mask_utils.decode(
@@ -64,6 +66,39 @@ def coco_mask(segments):
     mask = area(segments['outer']) & ~area(segments['inner'])
     rle = mask_utils.encode(np.asfortranarray(mask & 1))
     return dict(size=rle['size'], counts=rle['counts'].decode())
+
+
+def find_problem(person, image, num_keypoints):
+    """Look through a person with keypoints and mask.
+
+    Args:
+        person (dict): The person, as in :func:`coco_person`.
+        image (dict): Its image.
+        num_keypoints (int): OCHuman's keypoints.
+
+    Returns:
+        str | None: What is wrong with which field.
+    """
+    from mmhqnet.datasets.annotation_rules import are_numbers
+    box, keypoints, segments = (
+        person.get(field) for field in ('bbox', 'keypoints', 'segms'))
+    if not (are_numbers(box) and len(box) == 4):
+        return "'bbox' must be 4 numbers x1, y1, x2, y2"
+    if not (are_numbers(keypoints) and len(keypoints) == 3 * num_keypoints
+            and set(keypoints[2::3]) <= VISIBILITY.keys()):
+        return ("'keypoints' must be x, y and visibility (0 to 3) of "
+                f'{num_keypoints} keypoints')
+    size = [image['height'], image['width']]
+    if not (isinstance(segments, dict)
+            and [segments.get('height'), segments.get('width')] == size):
+        return f"'segms' must have height and width of the image, {size}"
+    for part in ('outer', 'inner'):
+        polygons = segments.get(part)
+        if not (isinstance(polygons, list)
+                and all(map(are_numbers, polygons))
+                and all(len(polygon) % 2 == 0 for polygon in polygons)):
+            return f"'segms' must have polygons x1, y1, x2, y2, ... in {part}"
+    return None
 
 
 def coco_person(person, keypoint_order):
@@ -92,45 +127,82 @@ def coco_person(person, keypoint_order):
         segmentation=coco_mask(person['segms']))
 
 
-def convert(images, keypoint_order, keypoint_names, path):
+def convert(images, keypoint_order, keypoint_names):
     """Make the COCO dataset of some images.
 
     Args:
         images (list[dict]): Images of OCHuman with their persons.
         keypoint_order (list[int]): Index of each of COCO's keypoints.
         keypoint_names (list[str]): COCO's keypoints.
-        path (str): The file that is read, for messages.
 
     Returns:
         dict: The dataset.
-
-    Raises:
-        InputError: A person is malformed.
     """
-    from mmhqnet.utils.errors import InputError
     category = dict(
         id=1, name='person', supercategory='person', keypoints=keypoint_names)
     dataset = dict(images=[], annotations=[], categories=[category])
     for image_id, image in enumerate(images, start=1):
-        try:
-            dataset['images'].append(
+        dataset['images'].append(
+            dict(
+                id=image_id,
+                file_name=image['file_name'],
+                height=image['height'],
+                width=image['width']))
+        for person in image['annotations']:
+            dataset['annotations'].append(
                 dict(
-                    id=image_id,
-                    file_name=image['file_name'],
-                    height=image['height'],
-                    width=image['width']))
-            for person in image['annotations']:
-                dataset['annotations'].append(
-                    dict(
-                        coco_person(person, keypoint_order),
-                        id=len(dataset['annotations']) + 1,
-                        image_id=image_id))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f'{path}: image {image.get("image_id")}: malformed person '
-                f'({type(error).__name__}: {error}); download the file '
-                'again') from error
+                    coco_person(person, keypoint_order),
+                    id=len(dataset['annotations']) + 1,
+                    image_id=image_id))
     return dataset
+
+
+def read(path):
+    """Read OCHuman's annotation file and look through it.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        tuple[list[str], list[dict]]: OCHuman's keypoints; the images that
+        have persons with keypoints and mask, with these only, by number.
+
+    Raises:
+        InputError: The file cannot be read or is malformed.
+    """
+    from mmhqnet.datasets.annotation_rules import read_annotation_file
+    from mmhqnet.utils.errors import InputError
+    content = read_annotation_file(path)
+    try:
+        names = list(content['keypoint_names'])
+        images = sorted(content['images'], key=lambda i: i['image_id'])
+        sizes = [(i['file_name'], i['height'], i['width']) for i in images]
+        persons = [[(number, person)
+                    for number, person in enumerate(i['annotations'], start=1)
+                    if person['keypoints'] and person['segms']]
+                   for i in images]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f'{path}: not OCHuman\'s own format ({type(error).__name__}: '
+            f'{error}); the files called ochuman_coco_format_... need no '
+            'conversion') from error
+    for image, (file_name, *size) in zip(images, sizes):
+        where = f'{path}: image {image["image_id"]}'
+        if not (isinstance(file_name, str) and all(
+                type(side) is int and 0 < side < 1e5 for side in size)):
+            raise InputError(f"{where}: 'file_name' must be a string, "
+                             "'height' and 'width' positive whole numbers")
+    for image, of_image in zip(images, persons):
+        for number, person in of_image:
+            problem = find_problem(person, image, len(names))
+            if problem:
+                raise InputError(
+                    f'{path}: image {image["image_id"]}, person {number}: '
+                    f'{problem}; download the file again')
+    return names, [
+        dict(image, annotations=[person for _, person in of_image])
+        for image, of_image in zip(images, persons) if of_image
+    ]
 
 
 def run(args):
@@ -143,33 +215,24 @@ def run(args):
         InputError: The file cannot be read or is not OCHuman's.
     """
     from mmhqnet.apis.json_file import write_json
-    from mmhqnet.datasets.annotation_rules import read_annotation_file
     from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
     from mmhqnet.utils.errors import InputError
 
     path = args.annotations
-    content = read_annotation_file(path)
+    ochuman_names, images = read(path)
     names = load_keypoint_metainfo('coco')['keypoint_names']
-    try:
-        order = [content['keypoint_names'].index(name) for name in names]
-        images = sorted(content['images'], key=lambda i: i['image_id'])
-        for image in images:
-            image['annotations'] = [
-                person for person in image['annotations']
-                if person['keypoints'] and person['segms']
-            ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f'{path}: not OCHuman\'s own format ({type(error).__name__}: '
-            f'{error}); the files called ochuman_coco_format_... need no '
-            'conversion') from error
-    images = [image for image in images if image['annotations']]
+    missing = set(names) - set(map(str, ochuman_names))
+    if missing:
+        raise InputError(f"{path}: 'keypoint_names' lacks "
+                         f'{", ".join(sorted(missing))}; is this OCHuman\'s '
+                         'own file?')
+    order = [ochuman_names.index(name) for name in names]
     if not 0 < args.num_val < len(images):
         raise InputError(f'{path}: {len(images)} images have persons with '
                          f'keypoints and mask, too few for --num-val '
                          f'{args.num_val}; is the file complete?')
     datasets = {
-        split: convert(part, order, names, path)
+        split: convert(part, order, names)
         for split, part in (('val', images[:args.num_val]),
                             ('test', images[args.num_val:]))
     }

@@ -69,6 +69,14 @@ def parse_args(argv=None):
         metavar='NAME',
         help='pycocotools, faster_coco_eval or hotcoco '
         '(default: pycocotools)')
+    parser.add_argument(
+        '--crowding-bounds',
+        nargs=2,
+        type=float,
+        default=[.1, .8],
+        metavar=('MEDIUM', 'HARD'),
+        help='where medium and hard images of CrowdPose begin (default: 0.1 '
+        '0.8)')
     parser.add_argument('--json', metavar='OUT', help='write the values here')
     return parser.parse_args(argv)
 
@@ -96,7 +104,8 @@ def run(args):
         protocols=args.protocol,
         age_errors=args.age_error,
         exclude_small=not args.standard_only,
-        backend=args.backend)
+        backend=args.backend,
+        crowding_bounds=args.crowding_bounds)
     ground_truth = GroundTruth.from_file(
         args.ground_truth,
         classes=[args.category],

@@ -4,23 +4,23 @@ import copy
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DefaultScope
+from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmhqnet  # noqa: F401
 
 
 def build(model, constructor):
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        return build_optim_wrapper(
-            model,
-            dict(
-                type='OptimWrapper',
-                constructor=constructor,
-                optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.01),
-                paramwise_cfg=dict(
-                    norm_decay_mult=0.0,
-                    custom_keys={'backbone': dict(lr_mult=0.1)})))
+    init_default_scope('mmdet')
+    return build_optim_wrapper(
+        model,
+        dict(
+            type='OptimWrapper',
+            constructor=constructor,
+            optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.01),
+            paramwise_cfg=dict(
+                norm_decay_mult=0.0,
+                custom_keys={'backbone': dict(lr_mult=0.1)})))
 
 
 @pytest.fixture

@@ -102,11 +102,47 @@ def test_ochuman_errors(tmp_path, capsys):
     assert 'not OCHuman' in fails('ochuman', coco, tmp_path, capsys)
     assert 'is the file complete' in fails('ochuman', ochuman(), tmp_path,
                                            capsys)
+
+
+@pytest.mark.parametrize('field, value, message', [
+    ('bbox', [1, 2, 3], "'bbox' must be 4 numbers"),
+    ('bbox', None, "'bbox' must be 4 numbers"),
+    ('keypoints', [1, 2], "'keypoints' must be x, y and visibility"),
+    ('keypoints', [1, 2, 7] * 19, 'visibility (0 to 3) of 19 keypoints'),
+    ('segms', dict(height=9), 'height and width of the image, [80, 60]'),
+    ('segms', dict(height=80, width=60, outer=[[1, 'x']], inner=[]),
+     "'segms' must have polygons"),
+    ('segms', dict(height=80, width=60, outer=[]), 'in inner'),
+])
+def test_malformed_persons_of_ochuman(tmp_path, capsys, field, value, message):
     broken = ochuman()
-    broken['images'][0]['annotations'][1]['keypoints'] = [1, 2]
-    assert 'image 000003: malformed person' in fails('ochuman', broken,
-                                                     tmp_path, capsys, 'out',
-                                                     '--num-val', '2')
+    broken['images'][0]['annotations'][1][field] = value
+    error = fails('ochuman', broken, tmp_path, capsys, 'out', '--num-val', '2')
+    assert 'source.json: image 000003: person 2: ' in error
+    assert message in error and not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('field, value', [('file_name', None),
+                                          ('height', -1), ('width', 10**400)])
+def test_malformed_images_of_ochuman(tmp_path, capsys, field, value):
+    broken = ochuman()
+    broken['images'][0][field] = value
+    error = fails('ochuman', broken, tmp_path, capsys, 'out', '--num-val', '2')
+    assert f"source.json: image 000003: '{field}'" in error
+
+
+def test_polygons_of_two_points_enclose_nothing(tmp_path):
+    content = ochuman()
+    for image in content['images'][:3]:
+        segments = image['annotations'][1]['segms']
+        image['annotations'][1]['segms'] = dict(
+            segments, outer=[[0, 0, 5, 5], *segments['outer']])
+    convert('ochuman', content, tmp_path, 'out', '--num-val', '2')
+    val = json.loads(
+        (tmp_path / 'out' /
+         'ochuman_coco_format_val_range_0.00_1.00.json').read_text())
+    mask = mask_utils.decode(val['annotations'][0]['segmentation'])
+    assert mask.sum() == 30 * 50 - 10 * 20
 
 
 def crowdpose(width=640, height=480):
@@ -141,6 +177,14 @@ def test_crowdpose(tmp_path, width, height):
     assert out['annotations'][0]['area'] == pytest.approx(.53 * 500 * 300)
     assert out['images'][0] == crowdpose(640, 480)['images'][0]
     assert list(find_problems(out, 14, ())) == []
+
+
+def test_crowdpose_person_without_keypoints(tmp_path):
+    content = crowdpose(640, 480)
+    del content['annotations'][0]['keypoints']
+    convert('crowdpose', content, tmp_path, 'out.json')
+    out = json.loads((tmp_path / 'out.json').read_text())
+    assert out['annotations'][0]['area'] == pytest.approx(.53 * 500 * 300)
 
 
 def test_crowdpose_errors(tmp_path, capsys):

@@ -68,17 +68,30 @@ def coco_mask(segments):
     return dict(size=rle['size'], counts=rle['counts'].decode())
 
 
-def find_problem(person, image, num_keypoints):
-    """Look through a person with keypoints and mask.
+def find_problem(image, num_keypoints):
+    """Look through an image and its persons with keypoints and mask.
 
     Args:
-        person (dict): The person, as in :func:`coco_person`.
-        image (dict): Its image.
+        image (dict): The image; each of its persons has a ``number``.
         num_keypoints (int): OCHuman's keypoints.
 
     Returns:
         str | None: What is wrong with which field.
     """
+    if not isinstance(image.get('file_name'), str):
+        return "'file_name' must be a string"
+    for side in ('height', 'width'):
+        if not (type(image.get(side)) is int and 0 < image[side] < 1e5):
+            return f"'{side}' must be a number of pixels"
+    for person in image['annotations']:
+        problem = find_problem_of_person(person, image, num_keypoints)
+        if problem:
+            return f'person {person["number"]}: {problem}'
+    return None
+
+
+def find_problem_of_person(person, image, num_keypoints):
+    """Look through a person; see :func:`find_problem`."""
     from mmhqnet.datasets.annotation_rules import are_numbers
     box, keypoints, segments = (
         person.get(field) for field in ('bbox', 'keypoints', 'segms'))
@@ -94,9 +107,9 @@ def find_problem(person, image, num_keypoints):
         return f"'segms' must have height and width of the image, {size}"
     for part in ('outer', 'inner'):
         polygons = segments.get(part)
-        if not (isinstance(polygons, list)
-                and all(map(are_numbers, polygons))
-                and all(len(polygon) % 2 == 0 for polygon in polygons)):
+        if not (isinstance(polygons, list) and all(
+                are_numbers(polygon) and len(polygon) % 2 == 0
+                for polygon in polygons)):
             return f"'segms' must have polygons x1, y1, x2, y2, ... in {part}"
     return None
 
@@ -176,33 +189,23 @@ def read(path):
     try:
         names = list(content['keypoint_names'])
         images = sorted(content['images'], key=lambda i: i['image_id'])
-        sizes = [(i['file_name'], i['height'], i['width']) for i in images]
-        persons = [[(number, person)
-                    for number, person in enumerate(i['annotations'], start=1)
-                    if person['keypoints'] and person['segms']]
-                   for i in images]
-    except (KeyError, TypeError, AttributeError) as error:
+        for image in images:
+            image['annotations'] = [
+                dict(person, number=number)
+                for number, person in enumerate(image['annotations'], start=1)
+                if person['keypoints'] and person['segms']
+            ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f'{path}: not OCHuman\'s own format ({type(error).__name__}: '
             f'{error}); the files called ochuman_coco_format_... need no '
             'conversion') from error
-    for image, (file_name, *size) in zip(images, sizes):
-        where = f'{path}: image {image["image_id"]}'
-        if not (isinstance(file_name, str) and all(
-                type(side) is int and 0 < side < 1e5 for side in size)):
-            raise InputError(f"{where}: 'file_name' must be a string, "
-                             "'height' and 'width' positive whole numbers")
-    for image, of_image in zip(images, persons):
-        for number, person in of_image:
-            problem = find_problem(person, image, len(names))
-            if problem:
-                raise InputError(
-                    f'{path}: image {image["image_id"]}, person {number}: '
-                    f'{problem}; download the file again')
-    return names, [
-        dict(image, annotations=[person for _, person in of_image])
-        for image, of_image in zip(images, persons) if of_image
-    ]
+    for image in images:
+        problem = find_problem(image, len(names))
+        if problem:
+            raise InputError(f'{path}: image {image["image_id"]}: {problem}; '
+                             'download the file again')
+    return names, [image for image in images if image['annotations']]
 
 
 def run(args):

@@ -75,7 +75,10 @@ def error_of(main, *arguments, capsys):
     with pytest.raises(SystemExit) as exit:
         main([str(argument) for argument in arguments])
     assert exit.value.code == 2
-    line, = capsys.readouterr().err.splitlines()
+    # Other libraries may warn on the same stream, depending on the order.
+    line, = (
+        line for line in capsys.readouterr().err.splitlines()
+        if line.startswith('error: '))
     return line
 
 

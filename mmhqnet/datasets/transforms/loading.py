@@ -4,11 +4,14 @@ import cv2
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets.transforms import LoadAnnotations
-from mmdet.structures.mask import BitmapMasks, PolygonMasks
+from mmdet.structures.mask import PolygonMasks
 from mmengine.fileio import get
+from pycocotools import mask as mask_utils
 
 from mmhqnet.registry import TRANSFORMS
 from mmhqnet.utils.errors import InputError
+
+from ..run_length_masks import RunLengthMasks
 
 
 def is_cut_off(content: bytes) -> bool:
@@ -81,8 +84,9 @@ class LoadHumanAnnotations(LoadAnnotations):
     Added keys, beside mmdet's ``gt_bboxes`` (n, 4), ``gt_bboxes_labels`` and
     ``gt_ignore_flags`` (n,):
 
-    - ``gt_masks`` (BitmapMasks): n masks of the image's size, empty for
-      persons without one; ``gt_mask_valid``: (n,) bool, False for those.
+    - ``gt_masks`` (RunLengthMasks, which are BitmapMasks): n masks of the
+      image's size, empty for persons without one; ``gt_mask_valid``: (n,)
+      bool, False for those.
     - ``gt_keypoints``: (n, K, 2) float32, pixels; ``gt_keypoints_visible``:
       (n, K) float32, COCO's visibility, 0 is not labelled.
     - ``gt_areas``: (n,) float32, square pixels.
@@ -153,11 +157,9 @@ class LoadHumanAnnotations(LoadAnnotations):
         results['gt_mask_valid'] = np.array(
             [shape is not None for shape in shapes], bool)
         if self.poly2mask:
-            results['gt_masks'] = BitmapMasks([
-                np.zeros((height, width), np.uint8)
-                if shape is None else self._poly2mask(shape, height, width)
-                for shape in shapes
-            ], height, width)
+            results['gt_masks'] = RunLengthMasks.of_image(
+                [_run_length_code(shape, height, width) for shape in shapes],
+                height, width)
         else:
             results['gt_masks'] = PolygonMasks(
                 [[np.zeros(6)] if shape is None else shape
@@ -185,3 +187,15 @@ class LoadHumanAnnotations(LoadAnnotations):
         return (f'{super().__repr__()[:-1]}, '
                 f'with_keypoints={self.with_keypoints}, '
                 f'with_attributes={self.with_attributes})')
+
+
+def _run_length_code(shape: Union[list, dict, None], height: int,
+                     width: int) -> dict:
+    """One compressed run-length code of polygons, of a code, or of nothing."""
+    if shape is None:
+        return mask_utils.encode(np.zeros((height, width), np.uint8, 'F'))
+    if isinstance(shape, list):
+        return mask_utils.merge(mask_utils.frPyObjects(shape, height, width))
+    if isinstance(shape['counts'], list):
+        return mask_utils.frPyObjects(shape, height, width)
+    return shape

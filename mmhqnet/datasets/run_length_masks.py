@@ -1,0 +1,230 @@
+"""Masks that stay run-length codes until somebody needs the pixels."""
+from functools import cached_property
+from typing import Sequence, Tuple, Union
+
+import mmcv
+import numpy as np
+import torch
+from mmdet.structures.mask import BitmapMasks
+from pycocotools import mask as mask_utils
+from torch import Tensor
+
+
+class RunLengthMasks(BitmapMasks):
+    """mmdet's ``BitmapMasks``, drawn late.
+
+    Flipping, cropping, padding with zeros and resizing to the nearest pixel
+    only pick rows and columns. A chain of them is two lists: the row of the
+    annotated image that each row shows, and the same for columns. These
+    transforms touch the lists alone, the codes travel from the worker to the
+    training process, and there each mask is drawn inside the box of its
+    person. The pixels are exactly those of ``BitmapMasks``.
+
+    Any other transform, and any transform after ``masks`` was read or
+    assigned, works on the pixels and returns ``BitmapMasks``.
+
+    Args:
+        codes (Sequence[dict]): Compressed run-length codes of n masks, as of
+            pycocotools.
+        rows (np.ndarray): Row of the codes' image that each row shows, -1 for
+            none, (height, ).
+        columns (np.ndarray): The same for columns, (width, ).
+    """
+
+    def __init__(self, codes: Sequence[dict], rows: np.ndarray,
+                 columns: np.ndarray) -> None:
+        self.codes, self.rows, self.columns = list(codes), rows, columns
+        self.height, self.width = len(rows), len(columns)
+
+    @classmethod
+    def of_image(cls, codes: Sequence[dict], height: int,
+                 width: int) -> 'RunLengthMasks':
+        """Masks of an image as it was annotated.
+
+        Args:
+            codes (Sequence[dict]): Compressed run-length codes of n masks.
+            height (int): Height of the image in pixels.
+            width (int): Its width.
+
+        Returns:
+            RunLengthMasks: n masks of that size.
+        """
+        return cls(codes, np.arange(height), np.arange(width))
+
+    @cached_property
+    def masks(self) -> np.ndarray:
+        """np.ndarray: The pixels, uint8, (n, height, width)."""
+        return self._draw()
+
+    @property
+    def _is_drawn(self) -> bool:
+        """Whether somebody has seen the pixels, and may have changed them."""
+        return 'masks' in vars(self)
+
+    def _draw(self) -> np.ndarray:
+        canvas = np.zeros((len(self), self.height, self.width), np.uint8)
+        for pixels, code in zip(canvas, self.codes):
+            x, y, w, h = mask_utils.toBbox(code).astype(int)
+            shown_rows = np.flatnonzero((self.rows >= y) & (self.rows < y + h))
+            shown_columns = np.flatnonzero((self.columns >= x)
+                                           & (self.columns < x + w))
+            if not (len(shown_rows) and len(shown_columns)):
+                continue
+            # Row by row in memory, of which whole rows are copied.
+            person = np.ascontiguousarray(
+                mask_utils.decode(code)[y:y + h, x:x + w])
+            person = person.take(self.columns[shown_columns] - x, 1)
+            pixels[_span(shown_rows), _span(shown_columns)] = (
+                person[self.rows[shown_rows] - y])
+        return canvas
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(num_masks={len(self)}, '
+                f'height={self.height}, width={self.width})')
+
+    def __getitem__(self, index) -> BitmapMasks:
+        """Select masks.
+
+        Args:
+            index (int | slice | np.ndarray | Tensor): Of one or some masks.
+
+        Returns:
+            BitmapMasks: The selected masks.
+        """
+        if self._is_drawn:
+            return super().__getitem__(index)
+        selected = np.arange(len(self))[index].reshape(-1)
+        return RunLengthMasks([self.codes[i] for i in selected], self.rows,
+                              self.columns)
+
+    def to_ndarray(self) -> np.ndarray:
+        """The pixels without keeping them.
+
+        Returns:
+            np.ndarray: uint8, (n, height, width).
+        """
+        return self.masks if self._is_drawn else self._draw()
+
+    def to_tensor(self, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """The pixels on a device.
+
+        Args:
+            dtype (torch.dtype): Of the result.
+            device (torch.device): Of the result.
+
+        Returns:
+            Tensor: (n, height, width).
+        """
+        pixels = torch.from_numpy(self.to_ndarray())
+        return pixels.to(device, non_blocking=True).to(dtype)
+
+    def flip(self, flip_direction: str = 'horizontal') -> BitmapMasks:
+        """Mirror the masks.
+
+        Args:
+            flip_direction (str): 'horizontal', 'vertical' or 'diagonal'.
+
+        Returns:
+            BitmapMasks: The mirrored masks.
+        """
+        if self._is_drawn:
+            return super().flip(flip_direction)
+        assert flip_direction in ('horizontal', 'vertical', 'diagonal')
+        rows, columns = self.rows, self.columns
+        if flip_direction != 'horizontal':
+            rows = rows[::-1]
+        if flip_direction != 'vertical':
+            columns = columns[::-1]
+        return RunLengthMasks(self.codes, rows, columns)
+
+    def crop(self, bbox: np.ndarray) -> BitmapMasks:
+        """Cut the same box out of every mask.
+
+        Args:
+            bbox (np.ndarray): x1, y1, x2, y2, whole pixels, (4, ).
+
+        Returns:
+            BitmapMasks: The box, at least one pixel large.
+        """
+        if self._is_drawn:
+            return super().crop(bbox)
+        x1, x2 = bbox[0::2].clip(0, self.width)
+        y1, y2 = bbox[1::2].clip(0, self.height)
+        return RunLengthMasks(self.codes, self.rows[y1:max(y2, y1 + 1)],
+                              self.columns[x1:max(x2, x1 + 1)])
+
+    def pad(self, out_shape: Sequence[int], pad_val: int = 0) -> BitmapMasks:
+        """Extend the masks to the right and downwards.
+
+        Args:
+            out_shape (Sequence[int]): Height and width afterwards.
+            pad_val (int): Value of the new pixels.
+
+        Returns:
+            BitmapMasks: The larger masks.
+        """
+        if self._is_drawn or pad_val != 0:
+            return super().pad(out_shape, pad_val)
+        return RunLengthMasks(
+            self.codes,
+            *(np.pad(source, (0, length - len(source)), constant_values=-1)
+              for source, length in zip((self.rows, self.columns), out_shape)))
+
+    def resize(self,
+               out_shape: Sequence[int],
+               interpolation: str = 'nearest') -> BitmapMasks:
+        """Resize the masks.
+
+        Args:
+            out_shape (Sequence[int]): Height and width afterwards.
+            interpolation (str): See ``mmcv.imresize``.
+
+        Returns:
+            BitmapMasks: The resized masks.
+        """
+        if self._is_drawn or interpolation != 'nearest':
+            return super().resize(out_shape, interpolation)
+        return RunLengthMasks(
+            self.codes, *map(_nearest, (self.rows, self.columns), out_shape))
+
+    def rescale(self,
+                scale: Union[float, Tuple[int, int]],
+                interpolation: str = 'nearest') -> BitmapMasks:
+        """Resize the masks, keeping their aspect ratio.
+
+        Args:
+            scale (float | tuple[int, int]): See ``mmcv.imrescale``.
+            interpolation (str): See ``mmcv.imresize``.
+
+        Returns:
+            BitmapMasks: The resized masks.
+        """
+        width, height = mmcv.rescale_size((self.width, self.height), scale)
+        return self.resize((height, width), interpolation)
+
+    @classmethod
+    def cat(cls, masks: Sequence[BitmapMasks]) -> BitmapMasks:
+        """Join masks of equal size.
+
+        Args:
+            masks (Sequence[BitmapMasks]): At least one.
+
+        Returns:
+            BitmapMasks: All of them.
+        """
+        return BitmapMasks.cat(masks)
+
+
+def _span(indices: np.ndarray) -> slice:
+    """Indices of consecutive rows as a slice, which copies faster."""
+    return slice(indices[0], indices[-1] + 1)
+
+
+def _nearest(source: np.ndarray, length: int) -> np.ndarray:
+    """Rows or columns after resizing: OpenCV says which it would take."""
+    resized = mmcv.imresize(
+        source[None].astype(np.float32), (length, 1), interpolation='nearest')
+    return resized[0].astype(source.dtype)

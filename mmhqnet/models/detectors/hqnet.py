@@ -9,6 +9,7 @@ from mmdet.structures import OptSampleList
 from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS
+from mmhqnet.utils import InputError
 
 from ..layers import DenoisingQueryGenerator, HQNetDecoder, HQNetEncoder
 from ..task_heads import EncodedImages
@@ -28,6 +29,9 @@ class HQNet(DINO):
         pixel_embedding (dict, optional): Config of the pixel embedding; it
             is built if any task reads it.
         **kwargs: As mmdet's ``DINO``.
+
+    Raises:
+        InputError: If a task reads the pixel embedding and there is none.
     """
 
     def __init__(self,
@@ -48,6 +52,11 @@ class HQNet(DINO):
             **dn_cfg)
         self.pixel_embedding = None
         if self.bbox_head.needs_pixel_embedding:
+            if pixel_embedding is None:
+                raise InputError(
+                    'model.pixel_embedding is None, but a task of '
+                    'model.bbox_head.task_heads reads it; configure it or '
+                    'switch the task off')
             self.pixel_embedding = MODELS.build(
                 dict(embed_dims=self.embed_dims, **pixel_embedding))
 
@@ -83,7 +92,12 @@ class HQNet(DINO):
 
         Returns:
             dict: Inputs of the head.
+
+        Raises:
+            InputError: If the neck gives no map for the pixel embedding.
         """
+        if self.pixel_embedding is not None:
+            self._check_number_of_maps(len(img_feats))
         encoder_inputs, decoder_inputs = self.pre_transformer(
             img_feats[-self.num_feature_levels:], batch_data_samples)
         encoder_outputs = self.forward_encoder(**encoder_inputs)
@@ -105,6 +119,15 @@ class HQNet(DINO):
         decoder_inputs.update(query_inputs)
         head_inputs.update(self.forward_decoder(**decoder_inputs))
         return dict(head_inputs, encoded=encoded)
+
+    def _check_number_of_maps(self, number: int) -> None:
+        """Refuse a DINO neck, whose first map has stride 8, not 4."""
+        expected = self.num_feature_levels + 1
+        if number != expected:
+            raise InputError(
+                f'model.neck gives {number} maps, but there must be {expected}'
+                f': that of stride 4 for the pixel embedding, and '
+                f'{self.num_feature_levels} for the encoder')
 
     def pre_transformer(
             self,

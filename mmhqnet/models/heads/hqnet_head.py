@@ -155,6 +155,9 @@ class HQNetHead(DINOHead):
 
         Returns:
             dict[str, Tensor]: Losses, named as mmdet's DINO names them.
+
+        Raises:
+            InputError: If two tasks give a loss the same name.
         """
         gt_instances = [sample.gt_instances for sample in batch_data_samples]
         num_dn = dn_meta['num_denoising_queries']
@@ -178,12 +181,14 @@ class HQNetHead(DINOHead):
         for name, layer_losses in self._layer_losses(outputs, targets,
                                                      gt_instances, assignment,
                                                      encoded):
-            losses.update(self._name_layers(name, layer_losses))
+            _add(losses, self._name_layers(name, layer_losses))
         for name, task in self.task_heads.items():
-            losses.update(
+            _add(
+                losses,
                 task.loss_once(outputs[name], targets[name], assignment,
                                encoded))
-        losses.update(
+        _add(
+            losses,
             self._denoising_losses(hidden_states[:, :, :num_dn], references,
                                    gt_instances, encoded, dn_meta))
         return losses
@@ -393,6 +398,15 @@ def _full_precision(output: Tensor) -> Tensor:
     """The output of a branch, in float32 under mixed precision."""
     half = output.dtype in (torch.float16, torch.bfloat16)
     return output.float() if half else output
+
+
+def _add(losses: Dict[str, Tensor], more: Dict[str, Tensor]) -> None:
+    """Add losses whose names must be new."""
+    for name in losses.keys() & more.keys():
+        raise InputError(
+            f'model.bbox_head.task_heads: two tasks have a loss {name!r}; '
+            'give one of them another name, or it would be lost')
+    losses.update(more)
 
 
 def _stack(layers: Sequence[Dict[str, Tensor]]) -> Dict[str, Tensor]:

@@ -8,6 +8,7 @@ from mmdet.models.layers import inverse_sigmoid
 
 from mmhqnet.models.detectors import HQNet
 from mmhqnet.registry import MODELS
+from mmhqnet.utils import InputError
 
 SHAPES = dict(full=[(64, 96), (64, 96)], padded=[(64, 96), (48, 80)])
 
@@ -275,6 +276,24 @@ def test_pixel_embedding_is_built_for_masks_only(tiny_config, build_model,
     assert (model.pixel_embedding is not None) == ('mask' in tasks)
     assert any('pixel_embedding' in key
                for key in model.state_dict()) == ('mask' in tasks)
+
+
+def test_masks_need_a_pixel_embedding(tiny_config):
+    with pytest.raises(InputError, match='pixel_embedding is None'):
+        MODELS.build(dict(tiny_config(), pixel_embedding=None))
+    MODELS.build(dict(tiny_config(tasks=('pose', )), pixel_embedding=None))
+
+
+def test_masks_need_stride_4(tiny_config, build_model, make_sample,
+                             make_images):
+    """A DINO neck would give them stride 8 without a word."""
+    cfg = tiny_config()
+    cfg['backbone']['out_indices'] = (1, 2, 3)
+    cfg['neck'].update(in_channels=[16, 32, 64], num_outs=4)
+    model = build_model(cfg)
+    samples = [make_sample()]
+    with pytest.raises(InputError, match='gives 4 maps, but there must be 5'):
+        model.loss(make_images(samples), samples)
 
 
 def test_config_is_good_for_two_models(tiny_config):

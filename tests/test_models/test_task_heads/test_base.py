@@ -11,6 +11,7 @@ from torch import nn
 from mmhqnet.models.losses import count, layer_mean
 from mmhqnet.models.task_heads import TaskHead
 from mmhqnet.registry import MODELS
+from mmhqnet.utils import InputError
 
 
 @MODELS.register_module()
@@ -117,6 +118,15 @@ def test_new_task_takes_part_in_the_matching(config, data, build_model,
                     sample.gt_instances.heights).abs()
         torch.testing.assert_close(with_height[image] - without[image],
                                    expected)
+
+
+def test_tasks_with_the_same_loss(config, data, build_model, make_images):
+    """One would replace the other."""
+    heads = config['bbox_head']['task_heads']
+    heads['sex'] = dict(heads['gender'])
+    model, samples = build_model(config), data['data_samples']
+    with pytest.raises(InputError, match="two tasks have a loss '.*gender'"):
+        model.loss(make_images(samples), samples)
 
 
 def test_defaults():

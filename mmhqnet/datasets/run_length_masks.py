@@ -65,17 +65,16 @@ class RunLengthMasks(BitmapMasks):
         canvas = np.zeros((len(self), self.height, self.width), np.uint8)
         for pixels, code in zip(canvas, self.codes):
             x, y, w, h = mask_utils.toBbox(code).astype(int)
-            shown_rows = np.flatnonzero((self.rows >= y) & (self.rows < y + h))
-            shown_columns = np.flatnonzero((self.columns >= x)
-                                           & (self.columns < x + w))
-            if not (len(shown_rows) and len(shown_columns)):
-                continue
-            # Row by row in memory, of which whole rows are copied.
-            person = np.ascontiguousarray(
-                mask_utils.decode(code)[y:y + h, x:x + w])
-            person = person.take(self.columns[shown_columns] - x, 1)
-            pixels[_span(shown_rows), _span(shown_columns)] = (
-                person[self.rows[shown_rows] - y])
+            rows = np.flatnonzero((self.rows >= y) & (self.rows < y + h))
+            columns = np.flatnonzero((self.columns >= x)
+                                     & (self.columns < x + w))
+            if len(rows) and len(columns):
+                person = decode_columns(code, x, x + w)
+                person = person[self.columns[columns] - x]
+                person = np.ascontiguousarray(person[:, y:y + h].T)
+                # Rows and columns that show a person are consecutive.
+                pixels[rows[0]:rows[-1] + 1, columns[0]:columns[-1] +
+                       1] = person[self.rows[rows] - y]
         return canvas
 
     def __len__(self) -> int:
@@ -218,9 +217,53 @@ class RunLengthMasks(BitmapMasks):
         return BitmapMasks.cat(masks)
 
 
-def _span(indices: np.ndarray) -> slice:
-    """Indices of consecutive rows as a slice, which copies faster."""
-    return slice(indices[0], indices[-1] + 1)
+def decode_columns(code: dict, first: int, end: int) -> np.ndarray:
+    """Draw the columns of a mask outside of which it is empty.
+
+    Unlike pycocotools this takes no time for the rest of the image.
+
+    Args:
+        code (dict): Compressed run-length code.
+        first (int): First column.
+        end (int): Column after the last.
+
+    Returns:
+        np.ndarray: uint8, column by column, (end - first, height).
+    """
+    height = code['size'][0]
+    # Runs go down one column after the other; zeros come first.
+    begin = first * height
+    ends = np.cumsum(run_lengths(code['counts'])).clip(begin, end * height)
+    values = np.arange(len(ends)) & 1
+    pixels = np.repeat(values.astype(np.uint8), np.diff(ends, prepend=begin))
+    return pixels.reshape(end - first, height)
+
+
+def run_lengths(counts: Union[bytes, str]) -> np.ndarray:
+    """Undo the compression of a run-length code.
+
+    A character holds five bits of a number, lowest first, and one bit that
+    says whether the number goes on. Numbers are signed. From the fourth on
+    they are differences to the number before the last.
+
+    Args:
+        counts (bytes | str): As of pycocotools.
+
+    Returns:
+        np.ndarray: Numbers of zeros and ones in turn, int64, (num_runs, ).
+    """
+    if isinstance(counts, str):
+        counts = counts.encode()
+    digits = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    is_last = digits < 32
+    ends = np.flatnonzero(is_last)
+    begins = np.r_[0, ends[:-1] + 1]
+    places = np.arange(len(digits)) - np.repeat(begins, ends - begins + 1)
+    numbers = np.add.reduceat((digits & 31) << 5 * places, begins)
+    numbers -= (digits[ends] >> 4) << 5 * (places[ends] + 1)
+    numbers[1::2] = np.cumsum(numbers[1::2])
+    numbers[2::2] = np.cumsum(numbers[2::2])
+    return numbers
 
 
 def _nearest(source: np.ndarray, length: int) -> np.ndarray:

@@ -153,8 +153,9 @@ class CocoBackend:
             coco_gt = self._dataset(ground_truth,
                                     ground_truth.coco_annotations(iou_type))
             if results:
-                copies = [dict(result) for result in results]  # get new fields
-                coco_dt = coco_gt.loadRes(copies)
+                if self.name != 'hotcoco':  # the others write into them
+                    results = [dict(result) for result in results]
+                coco_dt = coco_gt.loadRes(results)
             else:  # loadRes takes no empty list
                 coco_dt = self._dataset(ground_truth, [])
             evaluator = self._eval_class(coco_gt, coco_dt, iou_type)

@@ -149,12 +149,23 @@ def average_precision(matching: Matching,
     order = np.argsort(-scores, kind='mergesort')
     if keep is not None:
         order = order[keep[order]]
+    # Place of each detection in the ranking, those not kept behind all.
+    place = np.full(len(scores), len(order))
+    place[order] = np.arange(len(order))
     for a in np.flatnonzero(num_gts):
+        lenient = matching.ignored[a, 0]
+        num_counted = np.cumsum(~lenient[order])
         for t in range(num_thrs):
-            counted = ~matching.ignored[a, t, order]
-            true_positives = matching.matched[a, t, order] & counted
+            ignored = matching.ignored[a, t]
+            hit = np.sort(place[matching.matched[a, t] & ~ignored])
+            hit = hit[hit < len(order)]
+            # Few detections are ignored at one threshold and not at another.
+            changed = np.flatnonzero(ignored != lenient)
+            changed = changed[np.argsort(place[changed])]
+            surplus = np.cumsum(np.r_[0, np.where(lenient[changed], 1, -1)])
             # (all counted, true positives) up to each true positive
-            counts = np.cumsum(counted)[true_positives].astype(float)
+            counts = num_counted[hit] + surplus[np.searchsorted(
+                place[changed], hit, 'right')]
             hits = np.arange(1., len(counts) + 1)
             envelope = np.maximum.accumulate(
                 (hits / (counts + np.spacing(1)))[::-1])[::-1]

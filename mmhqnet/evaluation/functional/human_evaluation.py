@@ -10,6 +10,7 @@ from mmhqnet.utils.errors import InputError
 from .attributes import columns_attribute_ap
 from .coco_backends import POSE_AP, CocoBackend, statistics_of
 from .ground_truth import GroundTruth
+from .predictions import paused_garbage_collection
 from .tasks import ATTRIBUTES, PROTOCOLS, TASKS, check_names
 
 
@@ -50,6 +51,7 @@ class HumanEvaluator:
         self.backend = CocoBackend(backend)
         self.crowding_bounds = crowding_bounds
 
+    @paused_garbage_collection()
     def evaluate(self,
                  ground_truth: GroundTruth,
                  predictions,

@@ -17,6 +17,19 @@ from .greedy_matching import rank_within
 from .tasks import KINDS, TASKS
 
 
+@contextmanager
+def paused_garbage_collection():
+    """Half a million new dictionaries would be searched through again and
+    again for cycles that they can not have."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class HumanPredictions:
     """Predictions of many images.
 
@@ -68,6 +81,7 @@ class HumanPredictions:
             np.array(self.image_ids)[self._image_index], self._boxes(),
             self[TASKS[attribute].field], self['scores'])
 
+    @paused_garbage_collection()
     def results(self, kind: str, max_dets: Optional[int] = None) -> List[dict]:
         """COCO results of one kind.
 
@@ -82,7 +96,8 @@ class HumanPredictions:
                 and label; COCO looks at no more. Defaults to all.
 
         Returns:
-            list[dict]: One dictionary per person, ready for JSON.
+            list[dict]: One new dictionary per person, ready for JSON but for
+            ``counts`` of masks, which may be bytes.
         """
         if not self._images:
             return []
@@ -98,7 +113,7 @@ class HumanPredictions:
             columns['bbox'] = self._boxes()[keep]
         if kind == 'segm':
             masks = [rle for image in self._images for rle in image['masks']]
-            columns['segmentation'] = [_json_rle(masks[i]) for i in keep]
+            columns['segmentation'] = [masks[i] for i in keep]
         if kind == 'keypoints':
             columns['keypoints'] = self._keypoint_triples()[keep]
         if kind == 'attributes':
@@ -111,11 +126,12 @@ class HumanPredictions:
         values = (
             column if isinstance(column, list) else column.tolist()
             for column in columns.values())
-        with _paused_garbage_collection():
-            return [dict(zip(columns, row)) for row in zip(*values)]
+        return [dict(zip(columns, row)) for row in zip(*values)]
 
     def _best(self, scores: np.ndarray, max_dets: int) -> np.ndarray:
         """Indices of the best persons of each image and label."""
+        if max(len(image['scores']) for image in self._images) <= max_dets:
+            return np.arange(len(scores))
         group = self._image_index * len(self._cat_ids) + self['labels']
         order = np.lexsort((-scores, group))
         return np.sort(order[rank_within(group[order]) < max_dets])
@@ -150,31 +166,12 @@ class HumanPredictions:
         try:
             Path(prefix).absolute().parent.mkdir(parents=True, exist_ok=True)
             for kind, path in paths.items():
-                Path(path).write_text(json.dumps(self.results(kind)))
+                Path(path).write_text(
+                    json.dumps(self.results(kind), default=bytes.decode))
         except OSError as error:
             raise InputError(f'cannot write results to {prefix}.*.json: '
                              f'{error.strerror}') from error
         return paths
-
-
-def _json_rle(rle: dict) -> dict:
-    counts = rle['counts']
-    return dict(
-        size=list(rle['size']),
-        counts=counts.decode() if isinstance(counts, bytes) else counts)
-
-
-@contextmanager
-def _paused_garbage_collection():
-    """Half a million new dictionaries would be searched through again and
-    again for cycles that they can not have."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class ResultFiles:

@@ -1,4 +1,5 @@
 """The libraries behind box, mask and pose AP are interchangeable."""
+import copy
 import sys
 
 import numpy as np
@@ -36,6 +37,15 @@ def test_all_agree(backend, iou_type, ground_truth, photo_results):
         assert values == pytest.approx(expected, rel=0, abs=1e-15)
     else:
         assert values == expected
+
+
+@pytest.mark.parametrize('iou_type', IOU_TYPES)
+def test_results_can_be_used_again(backend, iou_type, ground_truth,
+                                   photo_results):
+    results = copy.deepcopy(photo_results[iou_type])
+    statistics = statistics_of(iou_type, exclude_small=True)
+    backend.evaluate(ground_truth, results, iou_type, statistics)
+    assert results == photo_results[iou_type]
 
 
 @pytest.mark.parametrize('iou_type', IOU_TYPES)

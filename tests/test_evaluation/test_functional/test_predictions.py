@@ -41,7 +41,7 @@ def test_results(predictions):
         dict(common, score=.75, bbox=[0, 0, 1, 1])
     ]
     assert predictions.results('segm')[1] == dict(
-        common, score=1, segmentation=dict(size=[4, 4], counts='88'))
+        common, score=1, segmentation=dict(size=[4, 4], counts=b'88'))
     assert predictions.results('keypoints')[2] == dict(
         common, score=.75, keypoints=[8, 9, 1, 10, 11, 1])
     assert predictions.results('attributes')[0] == dict(
@@ -78,7 +78,9 @@ def test_files_hold_what_was_written(predictions, tmp_path):
     predictions.write(prefix, ['mask', 'age'])
     files = ResultFiles([prefix])
     assert files.metrics == ['mask', 'gender', 'age']
-    assert files.results('segm') == predictions.results('segm')
+    assert files.results('segm') == json.loads(
+        json.dumps(predictions.results('segm'), default=bytes.decode))
+    assert files.results('segm')[0]['segmentation']['counts'] == '88'
     for ours, theirs in zip(files.persons('age'), predictions.persons('age')):
         np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(InputError, match='no bbox results, only .*segm.json'):

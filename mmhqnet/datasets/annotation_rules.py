@@ -10,14 +10,20 @@ fields of attributes that are not labelled are absent.
 """
 import json
 import math
+import re
 from dataclasses import dataclass
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence, Union
 
 from mmhqnet.utils.errors import InputError
+
+from .run_length_masks import run_lengths
 
 MAX_AGE = 85
 # The evaluator of COCO-UniHuman reads -1 as "not labelled".
 UNLABELLED = (None, -1)
+# A compressed run-length code: numbers of at most 35 bits, five bits in each
+# character, the last character of a number from '0' to 'O'.
+_COMPRESSED_RUNS = re.compile(b'([P-o]{0,6}[0-O])+')
 
 
 @dataclass(frozen=True)
@@ -242,8 +248,8 @@ def _structure_problems(content, classes) -> Problems:
     names = [category['name'] for category in categories]
     for name in classes:
         if name not in names:
-            yield Problem('file', None, 'categories',
-                          f"must have a category named '{name}'",
+            yield Problem('file', None,
+                          'categories', f"must have a category named '{name}'",
                           _shown(names))
 
 
@@ -357,9 +363,31 @@ def _segmentation_rule(segmentation, image, strict) -> Optional[str]:
             return None  # a problem of the image
         if segmentation.get('size') != size:
             return 'must have the height and width of its image as size'
-        counts = segmentation['counts']
-        if isinstance(counts, list) and not (
-                are_numbers(counts) and sum(counts) == math.prod(size)
-                and min(counts) >= 0):
+        if not runs_cover(segmentation['counts'], math.prod(size)):
             return 'must have counts >= 0 that sum up to height * width'
     return None
+
+
+def runs_cover(counts: Union[str, bytes, Sequence[int]],
+               num_pixels: int) -> bool:
+    """Whether run lengths, compressed or not, are those of a whole mask.
+
+    With others pycocotools may never come to an end.
+
+    Args:
+        counts (str | bytes | Sequence[int]): ``counts`` of COCO's run-length
+            code.
+        num_pixels (int): Height times width of the mask.
+
+    Returns:
+        bool: False also for text that is no run-length code.
+    """
+    if isinstance(counts, str):
+        counts = counts.encode()
+    if isinstance(counts, bytes):
+        if not _COMPRESSED_RUNS.fullmatch(counts):
+            return False
+        counts = run_lengths(counts).tolist()
+    elif set(map(type, counts)) != {int}:
+        return False
+    return min(counts) >= 0 and sum(counts) == num_pixels

@@ -256,7 +256,8 @@ def _parse_vote(text, attribute, where, age_groups) -> float:
             return GENDERS[text.lower()]
         if attribute == 'age_group' and age_groups:
             return list(age_groups).index(text)
-        if attribute == 'age_group' and int(text) >= 0:
+        # There are no more groups than years.
+        if attribute == 'age_group' and 0 <= int(text) <= OLDEST_VOTE:
             return int(text)
         if attribute == 'age' and 0 <= float(text) <= OLDEST_VOTE:
             return float(text)
@@ -265,6 +266,7 @@ def _parse_vote(text, attribute, where, age_groups) -> float:
     expected = dict(
         gender='male, female, 0 or 1',
         age_group=f'one of {", ".join(age_groups)}' if age_groups else
-        'a number from 0 on (or name the groups with --age-groups)',
+        f'a number from 0 to {OLDEST_VOTE} (or name the groups with '
+        '--age-groups)',
         age=f'a number of years from 0 to {OLDEST_VOTE}')[attribute]
     raise InputError(f"{where}: {attribute} is '{text}', must be {expected}")

@@ -1,9 +1,12 @@
 import json
 
+import numpy as np
 import pytest
+from pycocotools import mask as mask_utils
 
 from mmhqnet.datasets.annotation_rules import (find_problems,
-                                               read_annotation_file)
+                                               read_annotation_file,
+                                               runs_cover)
 from mmhqnet.utils.errors import InputError
 
 
@@ -39,6 +42,9 @@ MALFORMED = [
     ('segmentation', dict(size=[100, 80], counts='0')),
     ('segmentation', dict(size=[80, 100], counts=[0, 8])),
     ('segmentation', dict(size=[80, 100], counts=[-8, 8008])),
+    ('segmentation', dict(size=[80, 100], counts=[0.5, 7999.5])),
+    ('segmentation', dict(size=[80, 100], counts=[])),
+    ('segmentation', dict(size=[80, 100], counts='88')),
     ('gender', 2),
     ('gender', 'female'),
     ('age', 300),
@@ -186,6 +192,58 @@ def test_all_problems_of_a_file_are_found(tiny):
     assert [(p.id, p.field) for p in problems_of(tiny)] == [(11, 'gender'),
                                                             (11, 'age'),
                                                             (12, 'bbox')]
+
+
+def random_codes(rng):
+    """Numbers of pixels and compressed codes of masks of all kinds."""
+    for density in (0, .01, .5, .99, 1):
+        for _ in range(10):
+            height, width = rng.integers(1, 200, 2)
+            mask = (rng.random((height, width)) < density).astype(np.uint8)
+            rle = mask_utils.encode(np.asfortranarray(mask))
+            yield height * width, rle
+
+
+def test_run_length_codes_of_pycocotools():
+    for num_pixels, rle in random_codes(np.random.default_rng(0)):
+        assert runs_cover(rle['counts'], num_pixels)
+        assert runs_cover(rle['counts'].decode(), num_pixels)
+        assert not runs_cover(rle['counts'], num_pixels + 1)
+
+
+@pytest.mark.parametrize(
+    'counts',
+    [
+        '',
+        'zzzz',  # not of these characters
+        'PPPP',  # a number that never ends
+        '88',  # 16 pixels of 600
+        'hello world',  # a blank is no such character
+        'Größe',
+        'N0',  # -2 pixels first
+        'P' * 100 + '0',  # a number of 500 bits
+        [],
+        [-1, 601],
+        [600.],
+        [True, 599],
+        ['600'],
+    ])
+def test_no_run_length_code_of_600_pixels(counts):
+    assert runs_cover([0, 300, 300], 600)
+    assert not runs_cover(counts, 600)
+
+
+def test_damaged_run_length_codes():
+    rng = np.random.default_rng(1)
+    passed = 0
+    for num_pixels, rle in random_codes(rng):
+        counts = bytearray(rle['counts'])
+        counts[rng.integers(len(counts))] = rng.integers(40, 120)
+        if runs_cover(bytes(counts), num_pixels):  # so pycocotools can
+            passed += 1
+            mask_utils.decode(dict(rle, counts=bytes(counts)))
+        assert not runs_cover(rle['counts'][:-1], num_pixels)
+    assert passed < 25
 
 
 def test_reading(tmp_path):

@@ -85,10 +85,12 @@ def test_no_votes_at_all(tmp_path, capsys):
     (HEADER + '1,,male,0,20\n', 'line 2, annotation 1: annotator is empty'),
     (HEADER + '1,a,man,0,20\n', "line 2, annotation 1: gender is 'man'"),
     (HEADER + '1,a,male,old,20\n', "line 2, annotation 1: age_group is 'old'"),
+    (HEADER + f'1,a,male,{10**400},20\n', 'annotation 1: age_group is'),
     (HEADER + '1,a,male,-1,20\n', "line 2, annotation 1: age_group is '-1'"),
     (HEADER + '1,a,male,0,200\n', "line 2, annotation 1: age is '200'"),
     (HEADER + '1,a,male,0,nan\n', "line 2, annotation 1: age is 'nan'"),
-    (HEADER + '1,a,male,0,20\n1,a,,,21\n', "line 3, annotation 1: annotator 'a' votes"),
+    (HEADER + '1,a,male,0,20\n1,a,,,21\n',
+     "line 3, annotation 1: annotator 'a' votes"),
     (HEADER + '1,a,"male,0,20\n', 'line 2: not CSV'),
     (HEADER + '1,a,male,0,20\n\n1,b,male,0,x\n', 'line 4, annotation 1: age'),
 ])

@@ -6,6 +6,7 @@ from typing import List, NamedTuple, Optional
 
 import numpy as np
 
+from mmhqnet.datasets.annotation_rules import is_flagged_valid, runs_cover
 from mmhqnet.utils.errors import InputError
 
 MAX_AGE = 120
@@ -46,6 +47,25 @@ def field_error(entry: Entry, field: str, problem: str) -> InputError:
     """
     return InputError(f"{entry.source}: {entry.kind} {entry.id}: "
                       f"field '{field}' {problem}")
+
+
+def check_flag(ann: dict, flag: str, entry: Entry) -> bool:
+    """Return whether ``valid`` of an annotation lets a kind of label count.
+
+    Args:
+        ann (dict): The annotation.
+        flag (str): Name of the flag, such as ``'gender'``.
+        entry (Entry): Where it is, for the error message.
+
+    Returns:
+        bool: False only if the flag is there and 0.
+
+    Raises:
+        InputError: ``valid`` is no dictionary.
+    """
+    if not isinstance(ann.get('valid') or {}, dict):
+        raise field_error(entry, 'valid', 'must be a dictionary of flags')
+    return is_flagged_valid(ann, flag)
 
 
 def check_image_id(ann: dict, entry: Entry):
@@ -212,9 +232,7 @@ def check_segmentation(ann: dict, image: dict, entry: Entry):
                 and segmentation.get('size') in (size, tuple(size))):
             raise field_error(entry, 'segmentation',
                               f'must be RLE with counts and size {size}')
-        if isinstance(counts, list) and not (
-                all(map(is_number, counts)) and sum(counts) == size[0] *
-                size[1] and min(counts) >= 0):
+        if not runs_cover(counts, math.prod(size)):
             raise field_error(
                 entry, 'segmentation',
                 'must have counts >= 0 that sum up to height * width')
@@ -242,9 +260,13 @@ def check_mask_result(result: dict, entry: Entry) -> None:
     """
     rle = result.get('segmentation')
     if not (isinstance(rle, dict) and isinstance(rle.get('counts'), str)
-            and isinstance(rle.get('size'), list) and len(rle['size']) == 2):
-        raise field_error(entry, 'segmentation',
-                          'must be compressed RLE: size and counts')
+            and isinstance(rle.get('size'), list)
+            and list(map(type, rle['size'])) == [int, int]
+            and runs_cover(rle['counts'], math.prod(rle['size']))):
+        raise field_error(
+            entry, 'segmentation',
+            'must be compressed RLE: size (height and width) and counts of '
+            'as many pixels')
 
 
 def read_json(path: str, source: Optional[str] = None):

@@ -4,9 +4,11 @@ from typing import Callable, Dict, NamedTuple, Optional, Sequence
 import numpy as np
 from pycocotools import mask as mask_utils
 
+from mmhqnet.utils.errors import InputError
+
 from .annotation_checks import (Entry, check_area, check_attribute, check_box,
-                                check_crowd, check_image_id, field_error,
-                                is_number)
+                                check_crowd, check_flag, check_image_id,
+                                field_error, is_number)
 from .greedy_matching import (AREA_RANGES, IOU_THRESHOLDS, CandidatePairs,
                               average_precision, match_detections)
 from .tasks import ATTRIBUTES, PROTOCOLS, check_names
@@ -97,7 +99,8 @@ def _labelled_persons(gts: Sequence[dict], attribute: str,
         for index, ann in enumerate(gts)
     ]
     labels = [
-        check_attribute(ann, attribute, entry)
+        check_attribute(ann, attribute, entry) if check_flag(
+            ann, attribute, entry) else None
         for ann, entry in zip(gts, entries)
     ]
     boxes = _checked(check_box, gts, entries)
@@ -132,8 +135,8 @@ def attribute_ap(gts: Sequence[dict],
     * ``official`` removes them, as the evaluation of the released code does,
       so a detection of such a person is a **false positive** and even a
       perfect model stays below 1. The numbers of the paper are of this kind.
-    * ``ignore_unlabelled`` ignores them (and the detections matched to them),
-      as COCO does with crowds.
+    * ``ignore_unlabelled`` ignores them, and the detections matched to them,
+      as COCO does with persons outside of an area range.
 
     Both look only at images with at least one person whose attribute is
     labelled (HQNet, arXiv 2312.05525, sec. 5; spec 5.4).
@@ -142,7 +145,8 @@ def attribute_ap(gts: Sequence[dict],
         gts (Sequence[dict]): COCO annotations of persons: ``image_id``,
             ``bbox`` (x, y, w, h), ``area`` (default: of the box), ``iscrowd``
             (default: 0), and ``gender`` (0 male, 1 female) or ``age`` (years).
-            The attribute is not labelled if it is missing, None or -1.
+            The attribute is not labelled if it is missing, None, -1, or if
+            its flag in ``valid`` is 0.
         preds (Sequence[dict]): COCO results: ``image_id``, ``bbox``, ``score``
             and ``gender`` or ``age``. Their areas are those of the boxes.
         attribute (str): 'gender' or 'age'.
@@ -160,6 +164,9 @@ def attribute_ap(gts: Sequence[dict],
         InputError: An unknown name or a malformed entry.
     """
     check_names(attribute, ATTRIBUTES, 'attribute')
+    for persons, name in ((gts, 'ground truth'), (preds, 'predictions')):
+        if not all(isinstance(person, dict) for person in persons):
+            raise InputError(f'{name}: must be a list of dictionaries')
     return columns_attribute_ap(
         _labelled_persons(gts, attribute, 'ground truth'),
         result_persons(preds, attribute, 'predictions'), attribute, protocol,
@@ -191,7 +198,8 @@ def _candidate_pairs(gts: Persons, dets: Persons, gt_image: np.ndarray,
     gt = np.concatenate(gt_index) if gt_index else np.zeros(0, int)
     iou = np.concatenate(ious) if ious else np.zeros(0)
     error = np.abs(dets.attribute[det] - gts.attribute[gt])
-    return CandidatePairs(det, gt, iou, ~(error >= tolerance))
+    correct = (error < tolerance) | np.isnan(gts.attribute[gt])
+    return CandidatePairs(det, gt, iou, correct)
 
 
 def columns_attribute_ap(gts: Persons,

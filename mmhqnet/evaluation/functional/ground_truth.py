@@ -1,5 +1,5 @@
 """COCO person annotations, checked once, for every evaluator."""
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from mmhqnet.datasets.annotation_rules import is_flagged_valid
 from mmhqnet.utils.errors import InputError
 
 from .annotation_checks import (Entry, check_area, check_attribute, check_box,
-                                check_crowd, check_image_id, check_keypoints,
-                                check_segmentation, field_error, is_number,
-                                read_json)
+                                check_crowd, check_flag, check_image_id,
+                                check_keypoints, check_segmentation,
+                                field_error, is_number, read_json)
 from .attributes import Persons
 from .tasks import TASKS
 
@@ -49,7 +49,7 @@ class GroundTruth:
                         isinstance(entry, dict) for entry in dataset[key]):
                 raise InputError(f"{source}: the list '{key}' is missing or "
                                  'malformed; is this a COCO annotation file?')
-        self.images = self._index_images(dataset['images'])
+        self.images = self._index_images(dataset['images'], 'mask' in metrics)
         self.categories = self._select_categories(dataset['categories'],
                                                   classes)
         self.cat_ids = [category['id'] for category in self.categories]
@@ -101,7 +101,7 @@ class GroundTruth:
                                  "samples must carry 'instances'; set "
                                  'ann_file, or add it to the meta_keys that '
                                  'are packed')
-            height, width = record['ori_shape'][:2]
+            height, width = map(int, record['ori_shape'][:2])
             images.append(
                 dict(id=record['img_id'], height=height, width=width))
             for instance in record['instances']:
@@ -117,13 +117,49 @@ class GroundTruth:
             images=images, annotations=annotations, categories=categories)
         return cls(dataset, classes, source='instances', **kwargs)
 
-    def _index_images(self, images: Sequence[dict]) -> Dict[int, dict]:
+    def check_prediction(self,
+                         image_id,
+                         mask_size: Optional[Sequence[int]] = None) -> None:
+        """Check that predictions can be those of an image.
+
+        Args:
+            image_id (int | str): The image.
+            mask_size (Sequence[int], optional): Height and width of a
+                predicted mask. One of another size than the image would match
+                nothing, without a word.
+
+        Raises:
+            InputError: There is no such image, or it has another size.
+        """
+        if image_id not in self.images:
+            raise InputError(
+                f'{self.source}: there are predictions for image '
+                f'{image_id!r}, which it does not have; does the annotation '
+                'file belong to these predictions?')
+        image = self.images[image_id]
+        if mask_size is not None and list(mask_size) != [
+                image['height'], image['width']
+        ]:
+            raise InputError(
+                f'{self.source}: image {image_id!r} has height and width '
+                f'{[image["height"], image["width"]]}, but a predicted mask '
+                f'has {list(mask_size)}; masks must be in pixels of the '
+                'original image')
+
+    def _index_images(self, images: Sequence[dict],
+                      with_size: bool) -> Dict[int, dict]:
         by_id = {}
         for image in images:
             image_id = image.get('id')
             if not isinstance(image_id, (int, str)) or image_id in by_id:
                 raise InputError(f"{self.source}: image {image_id!r}: field "
                                  "'id' must be a unique number or string")
+            for side in ('height', 'width') if with_size else ():
+                if not (type(image.get(side)) is int and image[side] > 0):
+                    raise field_error(
+                        Entry(self.source, 'image', image_id), side,
+                        'must be a whole number of pixels, got '
+                        f'{image.get(side)!r}')
             by_id[image_id] = image
         return by_id
 
@@ -148,10 +184,8 @@ class GroundTruth:
             raise field_error(
                 entry, 'category_id',
                 f'is the id of no category: {ann.get("category_id")!r}')
-        if not isinstance(ann.get('valid') or {}, dict):
-            raise field_error(entry, 'valid', 'must be a dictionary of flags')
-        return ann['category_id'] in self.cat_ids and is_flagged_valid(
-            ann, 'bboxes')
+        has_box = check_flag(ann, 'bboxes', entry)
+        return has_box and ann['category_id'] in self.cat_ids
 
     def _normalise(self, ann: dict, metrics: Sequence[str],
                    num_keypoints: int) -> dict:

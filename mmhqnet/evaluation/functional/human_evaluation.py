@@ -7,6 +7,7 @@ from terminaltables import AsciiTable
 
 from mmhqnet.utils.errors import InputError
 
+from .annotation_checks import is_number
 from .attributes import columns_attribute_ap
 from .coco_backends import POSE_AP, CocoBackend, statistics_of
 from .ground_truth import GroundTruth
@@ -32,7 +33,8 @@ class HumanEvaluator:
             (0.1, 0.8) as in its paper; its evaluation code has (0.2, 0.8).
 
     Raises:
-        InputError: An unknown name, or a backend that is not installed.
+        InputError: An unknown name, a number that makes no sense, or a
+            backend that is not installed.
     """
 
     def __init__(
@@ -47,9 +49,17 @@ class HumanEvaluator:
         self.metrics = check_names(metrics, tuple(TASKS), 'metric')
         self.protocols = check_names(protocols, PROTOCOLS, 'protocol')
         self.age_errors = np.atleast_1d(age_errors).tolist()
+        if not all(is_number(n) and n > 0 for n in self.age_errors):
+            raise InputError('age errors must be numbers of years above 0, '
+                             f'got {age_errors!r}')
         self.exclude_small = exclude_small
         self.backend = CocoBackend(backend)
-        self.crowding_bounds = crowding_bounds
+        self.crowding_bounds = tuple(crowding_bounds)
+        if not (len(self.crowding_bounds) == 2
+                and all(map(is_number, self.crowding_bounds))
+                and self.crowding_bounds[0] < self.crowding_bounds[1]):
+            raise InputError('crowding bounds must be two rising numbers, got '
+                             f'{crowding_bounds!r}')
 
     @paused_garbage_collection()
     def evaluate(self,
@@ -72,14 +82,12 @@ class HumanEvaluator:
             area range, 0 everywhere if there are no predictions at all.
 
         Raises:
-            InputError: There are predictions for an unknown image.
+            InputError: There are predictions for an unknown image, masks of
+                another size than their image, or only results of other
+                categories.
         """
         for image_id in predictions.image_ids:
-            if image_id not in ground_truth.images:
-                raise InputError(
-                    f'{ground_truth.source}: there are predictions for image '
-                    f'{image_id!r}, which it does not have; does the '
-                    'annotation file belong to these predictions?')
+            ground_truth.check_prediction(image_id)
         values = {}
         for metric in self.metrics:
             if metric in ATTRIBUTES:
@@ -99,6 +107,18 @@ class HumanEvaluator:
         statistics = statistics_of(iou_type, self.exclude_small)
         max_dets = max(statistic.max_dets for statistic in statistics)
         results = predictions.results(iou_type, max_dets)
+        if iou_type == 'segm':
+            for image_id, *size in {(result['image_id'],
+                                     *result['segmentation']['size'])
+                                    for result in results}:
+                ground_truth.check_prediction(image_id, size)
+        if results and not any(result['category_id'] in ground_truth.cat_ids
+                               for result in results):
+            raise InputError(
+                f'{ground_truth.source}: category '
+                f'{ground_truth.categories[0]["name"]!r} has the id '
+                f'{ground_truth.cat_ids[0]}, but the {iou_type} results are '
+                f'all of others, such as {results[0]["category_id"]}')
         found = self.backend.evaluate(ground_truth, results, iou_type,
                                       statistics, sigmas)
         if metric == 'pose':
@@ -155,8 +175,9 @@ def results_table(values: Dict[str, float]) -> str:
         task, _, statistic = key.rpartition('_A')
         rows[task][f'A{statistic}'] = '-' if value < 0 else f'{value:.4f}'
     columns = [
-        name for name in ('AP', 'AP_50', 'AP_75', 'AP_S', 'AP_M', 'AP_L',
-                          'AP_no_small', 'AP_easy', 'AP_medium', 'AP_hard', 'AR')
+        name
+        for name in ('AP', 'AP_50', 'AP_75', 'AP_S', 'AP_M', 'AP_L',
+                     'AP_no_small', 'AP_easy', 'AP_medium', 'AP_hard', 'AR')
         if any(name in row for row in rows.values())
     ]
     return AsciiTable([['task', *columns]] +

@@ -276,6 +276,8 @@ def _read_results(path: str, num_keypoints: int) -> tuple:
             check_mask_result(result, entry)
             result.pop('bbox', None)
         elif kind == 'keypoints':
+            if not result.get('keypoints'):
+                raise field_error(entry, 'keypoints', 'is missing or empty')
             check_keypoints(result, num_keypoints, entry)
             result.pop('bbox', None)
         else:

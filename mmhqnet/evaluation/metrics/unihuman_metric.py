@@ -1,4 +1,6 @@
 """One metric for all tasks of HQNet."""
+import warnings
+from itertools import compress
 from typing import Dict, List, Optional, Sequence, Union
 
 import numpy as np
@@ -125,11 +127,10 @@ class UniHumanMetric(CocoMetric):
                 ``gender_scores`` (n, ), ``ages`` (n, ).
 
         Raises:
-            InputError: A field that a metric needs is missing, or the
-                annotation file is malformed.
+            InputError: A field that a metric needs is missing, the
+                annotation file is malformed, it lacks an image, or an image
+                has another size than its masks.
         """
-        if self.ann_file is not None:
-            self._read_ground_truth()  # fails now rather than at the end
         for sample in data_samples:
             pred = sample['pred_instances']
             self._check_fields(pred, sample['img_id'])
@@ -139,10 +140,34 @@ class UniHumanMetric(CocoMetric):
                     record[field] = _to_numpy(pred[field])
             if 'mask' in self.metrics and len(pred['scores']):
                 record['masks'] = encode_masks(pred['masks'])
-            if self.ann_file is None:
+            self._leave_out_non_finite(record)
+            if self.ann_file is not None:  # fail now rather than at the end
+                masks = record.get('masks')
+                self._read_ground_truth().check_prediction(
+                    record['img_id'], masks[0]['size'] if masks else None)
+            else:
                 record['ori_shape'] = sample['ori_shape']
                 record['instances'] = sample.get('instances')
             self.results.append(record)
+
+    def _leave_out_non_finite(self, record: dict) -> None:
+        """Leave out persons with NaN somewhere, of a model that diverged.
+
+        pycocotools would match NaN with anything.
+        """
+        fields = [field for field in _ARRAYS if field in record]
+        finite = np.ones(len(record['scores']), bool)
+        for field in fields:
+            inner = tuple(range(1, record[field].ndim))
+            finite &= np.isfinite(record[field]).all(axis=inner)
+        if finite.all():
+            return
+        # In the same words for every image, so that it is shown once.
+        warnings.warn('predictions that hold NaN or infinity are left out; '
+                      'has the model diverged?')
+        record.update({field: record[field][finite] for field in fields})
+        if 'masks' in record:
+            record['masks'] = list(compress(record['masks'], finite))
 
     def _check_fields(self, pred: dict, img_id) -> None:
         for metric in self.metrics:

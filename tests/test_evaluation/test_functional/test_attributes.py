@@ -2,7 +2,9 @@
 import numpy as np
 import pytest
 
-from mmhqnet.evaluation import attribute_ap
+from mmhqnet.evaluation import GroundTruth, attribute_ap
+from mmhqnet.evaluation.functional.attributes import (columns_attribute_ap,
+                                                      detected_persons)
 from mmhqnet.utils.errors import InputError
 
 MALE, FEMALE = 0, 1
@@ -174,6 +176,23 @@ def test_age_must_be_less_than_ten_years_off(predicted, expected):
     assert attribute_ap(gts, preds, 'age')['AP'] == pytest.approx(expected)
 
 
+def test_attribute_that_is_flagged_invalid_is_not_labelled():
+    gts = [COUPLE[0], dict(COUPLE[1], valid=dict(gender=0, age=1))]
+    assert attribute_ap(gts, [], 'gender')['AP'] == 0
+    preds = [detection(LEFT, .9, MALE)]
+    assert gender_ap(gts, preds) == pytest.approx(1)
+
+
+def test_age_that_is_no_number_is_wrong():
+    columns = detected_persons([1], [LEFT], [float('nan')], [.9])
+    gts = GroundTruth(
+        dict(
+            images=[dict(id=1, height=100, width=100)],
+            annotations=[person(LEFT, id=1, category_id=1, age=30)],
+            categories=[dict(id=1, name='person')])).persons('age')
+    assert columns_attribute_ap(gts, columns, 'age')['AP'] == 0
+
+
 def test_other_age_errors():
     gts = [person(LEFT, age=30)]
     preds = [detection(LEFT, .9, age=36)]
@@ -222,6 +241,7 @@ def test_arguments_stay_as_they_are():
     (dict(area='big'), "annotation 7: field 'area'"),
     (dict(iscrowd=2), "annotation 7: field 'iscrowd'"),
     (dict(image_id=None), "annotation 7: field 'image_id'"),
+    (dict(valid=[1]), "annotation 7: field 'valid'"),
 ])
 def test_malformed_annotation(change, message):
     with pytest.raises(InputError, match=message):
@@ -239,6 +259,13 @@ def test_malformed_prediction(field):
     del preds[1][field]
     with pytest.raises(InputError, match=f"result 1: field '{field}'"):
         attribute_ap(COUPLE, preds, 'gender')
+
+
+def test_lists_of_something_else():
+    with pytest.raises(InputError, match='predictions: must be a list'):
+        attribute_ap(COUPLE, [LEFT], 'gender')
+    with pytest.raises(InputError, match='ground truth: must be a list'):
+        attribute_ap({'annotations': COUPLE}, [], 'gender')
 
 
 def test_unknown_names():

@@ -55,6 +55,13 @@ def test_unknown_image():
         evaluator.evaluate(GroundTruth(DATASET), predictions(image_id=2))
 
 
+def test_only_other_categories():
+    others = HumanPredictions(
+        [dict(img_id=1, bboxes=[[0, 0, 9, 9]], scores=[.5], labels=[0])], [17])
+    with pytest.raises(InputError, match="'person' has the id 1, but .* 17"):
+        HumanEvaluator(metrics='box').evaluate(GroundTruth(DATASET), others)
+
+
 def crowds(rng, num_images=40):
     """Images of rising crowding with 14 keypoints per person, found badly."""
     images, annotations, records = [], [], []

@@ -127,6 +127,12 @@ def test_kind_of_a_file_by_its_content(tmp_path):
     ([dict(RESULT, category_id='person')], "result 0: field 'category_id'"),
     ([dict(RESULT, keypoints=[1, 2, 3])], "result 0: field 'keypoints'"),
     ([dict(RESULT, segmentation=[[1, 2]])], "result 0: field 'segmentation'"),
+    ([dict(RESULT, segmentation=dict(size=[4, None], counts='88'))
+      ], "result 0: field 'segmentation' must be compressed RLE"),
+    ([dict(RESULT, segmentation=dict(size=[4, 4], counts='8'))
+      ], "result 0: field 'segmentation' .* of as many pixels"),
+    ([dict(RESULT, keypoints=None)], "result 0: field 'keypoints'"),
+    ([dict(RESULT, keypoints=[])], "result 0: field 'keypoints'"),
 ])
 def test_malformed_file(results, message, tmp_path):
     path = write(tmp_path / 'a.json', results)

@@ -181,10 +181,14 @@ def two_persons():
     return dataset, dict(img_id=1, ori_shape=(200, 300), pred_instances=pred)
 
 
-def evaluate_two(tmp_path, dataset, sample, **options):
+def two_metric(tmp_path, dataset, **options):
     path = tmp_path / 'two.json'
     path.write_text(json.dumps(dataset))
-    return evaluate(build(str(path), **options), [sample])
+    return build(str(path), **options)
+
+
+def evaluate_two(tmp_path, dataset, sample, **options):
+    return evaluate(two_metric(tmp_path, dataset, **options), [sample])
 
 
 ALL_AP = [
@@ -407,6 +411,10 @@ def test_encode_masks():
     (dict(protocol='paper'), 'official, ignore_unlabelled'),
     (dict(backend='numpy'), 'pycocotools, faster_coco_eval, hotcoco'),
     (dict(format_only=True), 'outfile_prefix'),
+    (dict(age_error='ten'), "years above 0, got 'ten'"),
+    (dict(age_error=[10, 0]), 'years above 0'),
+    (dict(crowding_bounds=(.8, .1)), 'two rising numbers'),
+    (dict(crowding_bounds=(.1, .5, .8)), 'two rising numbers'),
 ])
 def test_bad_options(photo_file, options, message):
     with pytest.raises(InputError, match=message):
@@ -438,7 +446,30 @@ def test_malformed_annotation_is_found_at_the_first_batch(tmp_path):
         metric.process({}, [sample])
 
 
+def test_masks_of_another_size(tmp_path):
+    dataset, sample = two_persons()
+    dataset['images'][0]['width'] = 301
+    for annotation in dataset['annotations']:
+        annotation['segmentation'] = []
+    metric = two_metric(tmp_path, dataset)
+    with pytest.raises(
+            InputError, match=r'image 1 has .*\[200, 301\].* \[200, 300\]'):
+        metric.process({}, [sample])
+
+
 def test_predictions_for_an_unknown_image(tmp_path):
     dataset, sample = two_persons()
+    metric = two_metric(tmp_path, dataset)
     with pytest.raises(InputError, match='two.json: .* image 7'):
-        evaluate_two(tmp_path, dataset, dict(sample, img_id=7))
+        metric.process({}, [dict(sample, img_id=7)])
+
+
+@pytest.mark.parametrize('field', ['bboxes', 'scores', 'keypoints', 'ages'])
+def test_predictions_that_are_not_finite(tmp_path, field):
+    dataset, sample = two_persons()
+    sample['pred_instances'][field][1] = float('nan')
+    with pytest.warns(UserWarning, match='hold NaN or infinity'):
+        values = evaluate_two(tmp_path, dataset, sample)
+    # One of two persons is left, and it is right.
+    for key in ALL_AP:
+        assert values[key] == pytest.approx(51 / 101)

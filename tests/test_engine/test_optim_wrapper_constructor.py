@@ -7,17 +7,23 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from torch import nn
 
-import mmhqnet  # noqa: F401
+from mmhqnet.engine import optim_wrapper_constructor
+from mmhqnet.engine.optim_wrapper_constructor import FUSED_DEVICES
 
 
-def build(model, constructor):
+def build(model, constructor, **optimizer):
     init_default_scope('mmdet')
     return build_optim_wrapper(
         model,
         dict(
             type='OptimWrapper',
             constructor=constructor,
-            optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.01),
+            optimizer={
+                'type': 'AdamW',
+                'lr': .1,
+                'weight_decay': .01,
+                **optimizer
+            },
             paramwise_cfg=dict(
                 norm_decay_mult=0.0,
                 custom_keys={'backbone': dict(lr_mult=0.1)})))
@@ -47,12 +53,31 @@ def test_few_groups(model):
     assert sum(len(group['params']) for group in groups) == 10
 
 
-def test_trains_as_the_default(model):
+@pytest.mark.parametrize('fused, tolerance', [(False, 0), (True, 1e-6)])
+def test_trains_as_the_default(model, fused, tolerance):
     twin = copy.deepcopy(model)
-    ours = step(model, build(model, 'MergedGroupsConstructor'))
+    ours = step(model, build(model, 'MergedGroupsConstructor', fused=fused))
     default = step(twin, build(twin, 'DefaultOptimWrapperConstructor'))
     for key, value in default.items():
-        torch.testing.assert_close(ours[key], value, rtol=0, atol=0)
+        torch.testing.assert_close(
+            ours[key], value, rtol=tolerance, atol=tolerance)
+
+
+def is_fused(model, **optimizer):
+    wrapper = build(model, 'MergedGroupsConstructor', **optimizer)
+    return wrapper.optimizer.defaults.get('fused')
+
+
+def test_fused_where_torch_offers_it(model):
+    assert is_fused(model) == ('cpu' in FUSED_DEVICES)
+    assert not is_fused(model, fused=False)
+    assert not is_fused(model, foreach=True)
+    assert not is_fused(model, type='RMSprop')
+
+
+def test_not_fused_on_devices_that_lack_it(model, monkeypatch):
+    monkeypatch.setattr(optim_wrapper_constructor, 'FUSED_DEVICES', ('cuda', ))
+    assert not is_fused(model)
 
 
 def test_frozen_parameters_are_left_out(model):

@@ -191,9 +191,10 @@ def find_problems(content: object,
             of :data:`EXTRA_FIELDS`. Defaults to none.
         classes (Sequence[str]): Names of the categories to look at. Defaults
             to persons.
-        strict (bool): Whether to find polygons of less than three points as
-            well. The data set leaves them out, as mmdet does, while an
-            evaluation refuses them. Defaults to False.
+        strict (bool): Whether to find as well what training does without:
+            polygons of less than three points (which an evaluation refuses),
+            boxes outside of their image, and labels that contradict each
+            other. Defaults to False.
 
     Yields:
         Problem: The problems in the order of the file. Nothing can be said
@@ -216,8 +217,12 @@ def find_problems(content: object,
         yield from _reference_problems(annotation, seen, images, categories)
         if _entry(categories, annotation.get('category_id')) in classes:
             image = _entry(images, annotation.get('image_id'))
-            yield from _person_problems(annotation, image, num_keypoints,
-                                        extra_fields, strict)
+            problems = list(
+                _person_problems(annotation, image, num_keypoints,
+                                 extra_fields, strict))
+            yield from problems
+            if strict and image and not problems:
+                yield from _contradictions(annotation, image)
 
 
 def _entry(entries: dict, key):
@@ -344,6 +349,37 @@ def _person_problems(annotation, image, num_keypoints, extra_fields,
             rule = extra.rule(annotation[field])
             if rule:
                 yield problem(field, rule)
+
+
+def _contradictions(annotation, image) -> Problems:
+    """Labels of a person, each of them proper, that cannot all be true."""
+
+    def problem(field, rule, found=None):
+        return Problem('annotation', annotation.get('id'), field, rule, found
+                       or _shown(annotation.get(field)))
+
+    for field, flag in (('gender', 'gender'), ('age', 'age'),
+                        ('face_box', 'face'), ('smpl', 'smpl')):
+        if ((annotation.get('valid') or {}).get(flag)
+                and annotation.get(field) in UNLABELLED):
+            yield problem(field, f"must be there, as '{flag}' of 'valid' is 1")
+    if not is_flagged_valid(annotation, 'bboxes'):
+        return
+    x, y, width, height = annotation['bbox']
+    size = [image.get('width'), image.get('height')]
+    if are_numbers(size) and not (-width <= x < size[0]
+                                  and -height <= y < size[1]):
+        yield problem('bbox', 'must overlap its image')
+    if is_labelled(annotation, 'keypoints', 'keypoints_2d'):
+        visibilities = annotation['keypoints'][2::3]
+        strange = set(visibilities) - {0, 1, 2}
+        labelled = sum(visibility > 0 for visibility in visibilities)
+        if strange:
+            yield problem('keypoints', 'must have visibilities 0, 1 or 2',
+                          _shown(min(strange)))
+        elif annotation.get('num_keypoints', labelled) != labelled:
+            yield problem('num_keypoints',
+                          'must count the keypoints of visibility 1 or 2')
 
 
 def _segmentation_rule(segmentation, image, strict) -> Optional[str]:

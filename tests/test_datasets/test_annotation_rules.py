@@ -109,6 +109,30 @@ def test_degenerate_polygons_are_tolerated_but_known(tiny, polygons):
     assert (problem.id, problem.field) == (11, 'segmentation')
 
 
+@pytest.mark.parametrize('field, value, change', [
+    ('bbox', [100, 20, 40, 50], {}),
+    ('bbox', [10, -51, 40, 50], {}),
+    ('keypoints', [20, 30, 3] + [0] * 48, {}),
+    ('num_keypoints', 5, {}),
+    ('gender', None, {}),
+    ('age', -1, {}),
+    ('face_box', None, dict(valid=dict(face=1))),
+    ('smpl', None, dict(valid=dict(smpl=1))),
+])
+def test_contradictions_are_tolerated_but_known(tiny, field, value, change):
+    tiny['annotations'][0].update(change)
+    assert change or problems_of(tiny, strict=True) == []
+    tiny['annotations'][0][field] = value
+    assert problems_of(tiny) == []
+    problem, = problems_of(tiny, strict=True)
+    assert (problem.id, problem.field) == (11, field)
+
+
+def test_boxes_may_reach_out_of_the_image(tiny):
+    tiny['annotations'][0]['bbox'] = [-30, 79, 400, 500]
+    assert problems_of(tiny, strict=True) == []
+
+
 def test_other_categories(tiny):
     tiny['categories'] = [dict(id=1, name='face')]
     tiny['annotations'][0]['area'] = None

@@ -275,7 +275,7 @@ def test_unknown_names():
         attribute_ap(COUPLE, [], 'age', protocol='fair')
 
 
-def naive_ap(gts, preds, attribute, protocol, low, high, max_dets=1000):
+def naive_ap(gts, preds, attribute, protocol, low, high, max_dets):
     """The rules in plain loops: one image, threshold and pair at a time."""
 
     def labelled(gt):
@@ -385,7 +385,20 @@ def random_data(rng, num_images=4):
 @pytest.mark.parametrize('attribute', ['gender', 'age'])
 @BOTH_PROTOCOLS
 def test_equals_plain_loops(seed, attribute, protocol):
-    gts, preds = random_data(np.random.default_rng(seed))
+    compare_with_plain_loops(*random_data(np.random.default_rng(seed)),
+                             attribute, protocol)
+
+
+@pytest.mark.parametrize('attribute', ['gender', 'age'])
+@BOTH_PROTOCOLS
+def test_equals_plain_loops_with_many_detections(attribute, protocol):
+    gts, preds = random_data(np.random.default_rng(0), num_images=2)
+    preds *= 20  # and as many ties
+    assert max(np.bincount([pred['image_id'] for pred in preds])) > 100
+    compare_with_plain_loops(gts, preds, attribute, protocol)
+
+
+def compare_with_plain_loops(gts, preds, attribute, protocol):
     values = attribute_ap(gts, preds, attribute, protocol)
     ranges = dict(
         AP=(0, 1e10),
@@ -394,5 +407,7 @@ def test_equals_plain_loops(seed, attribute, protocol):
         AP_L=(96**2, 1e10),
         AP_no_small=(32**2, 1e10))
     for key, (low, high) in ranges.items():
-        assert values[key] == pytest.approx(
-            naive_ap(gts, preds, attribute, protocol, low, high), abs=1e-12)
+        max_dets = 100 if key in ('AP', 'AP_no_small') else 1000
+        expected = naive_ap(gts, preds, attribute, protocol, low, high,
+                            max_dets)
+        assert values[key] == pytest.approx(expected, abs=1e-12)

@@ -4,6 +4,8 @@ import copy
 import io
 import json
 import pickle
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +16,12 @@ from pycocotools import mask as mask_utils
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from mmhqnet.evaluation import ResultFiles, attribute_ap
+from mmhqnet.evaluation import attribute_ap
 from mmhqnet.evaluation.metrics.unihuman_metric import encode_masks
 from mmhqnet.registry import METRICS
 from mmhqnet.utils.errors import InputError
 
+EVAL_RESULTS = Path(__file__).parents[3] / 'tools/eval_results.py'
 BOX_NAMES = ('AP', 'AP_50', 'AP_75', 'AP_S', 'AP_M', 'AP_L', 'AR_1', 'AR_10',
              'AR', 'AR_S', 'AR_M', 'AR_L')
 POSE_NAMES = ('AP', 'AP_50', 'AP_75', 'AP_M', 'AP_L', 'AR', 'AR_50', 'AR_75',
@@ -346,9 +349,13 @@ def test_format_only_round_trip(tmp_path, photo_values, photo_file,
     for kind, expected in photo_results.items():
         with open(f'{prefix}.{kind}.json') as file:
             assert json.load(file) == expected
-    metric = build(photo_file, protocol=['official', 'ignore_unlabelled'])
-    ground_truth = metric._read_ground_truth()
-    values = metric.evaluator.evaluate(ground_truth, ResultFiles([prefix]))
+    values_file = tmp_path / 'values.json'
+    runpy.run_path(str(EVAL_RESULTS))['main']([
+        photo_file, '--results', prefix, '--protocol', 'official',
+        'ignore_unlabelled', '--json',
+        str(values_file)
+    ])
+    values = json.loads(values_file.read_text())
     assert {f'unihuman/{key}': values[key] for key in values} == photo_values
 
 

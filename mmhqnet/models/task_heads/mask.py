@@ -1,6 +1,6 @@
 """Dense task: a mask as the dot product of a query with every pixel."""
 import math
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,9 @@ from ..layers import build_mlp, sample_points, uncertain_points
 from ..losses import count, layer_mean
 from ..matching import Assignment
 from .base import EncodedImages, TaskHead
+
+# Pixels of masks that are drawn at a time.
+CHUNK = 2**20
 
 
 class MaskTargets(NamedTuple):
@@ -192,22 +195,21 @@ class MaskHead(TaskHead):
         return results
 
     @staticmethod
-    def _draw(embedding: Tensor,
-              pixels: Tensor,
-              size: Sequence[int],
-              chunk: int = 16):
-        """Masks at full size, a few at a time to bound the memory."""
+    def _draw(embedding: Tensor, pixels: Tensor,
+              size: Sequence[int]) -> Tuple[Tensor, Tensor]:
+        """Masks at full size, and their mean foreground probabilities."""
+        logits = torch.einsum('nc,chw->nhw', embedding, pixels)
         masks, qualities = [], []
-        for part in embedding.split(chunk):
-            logits = torch.einsum('nc,chw->nhw', part, pixels)
-            logits = F.interpolate(
-                logits[None],
+        # Few at a time stay in the cache and need little memory.
+        for part in logits.split(max(1, CHUNK // math.prod(size))):
+            part = F.interpolate(
+                part[None],
                 size=tuple(size),
                 mode='bilinear',
                 align_corners=False)[0]
-            mask = logits > 0
+            mask = part > 0
             area = mask.flatten(1).sum(1)
             masks.append(mask)
-            qualities.append(
-                (logits.sigmoid() * mask).flatten(1).sum(1) / (area + 1e-6))
+            inside = part.sigmoid_().mul_(mask).flatten(1).sum(1)
+            qualities.append(inside / (area + 1e-6))
         return torch.cat(masks), torch.cat(qualities)

@@ -21,7 +21,7 @@ from benchmarks.loading import MMDETS, mmdet_pipeline  # noqa: E402
 from benchmarks.measure import Options, Timing, interleave  # noqa: E402
 from benchmarks.optimizer import learning_rates  # noqa: E402
 from benchmarks.people import make_persons, make_sample  # noqa: E402
-from benchmarks.report import Check, Row, table  # noqa: E402
+from benchmarks.report import Check, Row, insert, table  # noqa: E402
 
 TOOL = runpy.run_path(str(FOLDER / 'benchmark.py'))
 SLOW_ROWS = ('B7', 'B9')  # start processes that import everything
@@ -129,6 +129,20 @@ def test_the_table_has_a_line_per_check():
     assert len({len(line) for line in lines[:5]}) == 1
 
 
+def test_results_replace_earlier_ones_in_a_page(tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text(
+        '# Title\n<!-- benchmark cpu -->\nold\n<!-- end -->\nText\n'
+        '<!-- benchmark cuda -->\nother\n<!-- end -->\n')
+    for report in ('new', 'newer'):
+        insert(report, 'cpu', str(page))
+    text = page.read_text()
+    assert text.split('\n')[:4] == [
+        '# Title', '<!-- benchmark cpu -->', 'newer', '<!-- end -->'
+    ]
+    assert 'Text' in text and 'other' in text and 'old' not in text
+
+
 @pytest.mark.parametrize(
     'flat, expected',
     [
@@ -209,6 +223,8 @@ def test_learning_rates_are_told_apart():
     (['--precision', 'bf16'], '--precision bf16'),
     (['--rows', 'B1', '--plot', 'x.png'], 'B3'),
     (['--json', '/no/such/folder/b.json'], '/no/such/folder/b.json'),
+    (['--docs', '/no/such/page.md'], '/no/such/page.md'),
+    (['--docs', str(FOLDER / 'benchmark.py')], '<!-- benchmark cpu -->'),
     pytest.param(['--device', 'cuda'],
                  'cuda',
                  marks=pytest.mark.skipif(
@@ -246,12 +262,12 @@ def test_every_row_runs(name, tmp_path):
     options = ['--plot', str(plot)] if name == 'B3' else []
     printed = run_tool('--rows', name, '--json', str(file), *options)
     results = json.loads(file.read_text())
-    assert set(results) == {name, 'machine'}
+    assert set(results) == {name}
     row = results[name]
     assert {'ratio', 'target', 'limit', 'ok', 'checks'} <= row.keys()
     assert isinstance(row['ok'], bool) and row['target']
     for check in row['checks']:
         assert check['ratio'] is None or check['ratio'] >= 0
         assert check['what'] in printed and isinstance(check['limit'], str)
-    assert results['machine']['threads'] == 1
+    assert row['machine']['threads'] == 1
     assert plot.exists() == (name == 'B3')

@@ -32,6 +32,11 @@ def parse_args(argv=None):
         help='what to measure (default: all)')
     parser.add_argument('--json', metavar='FILE', help='write the results')
     parser.add_argument(
+        '--docs',
+        metavar='FILE',
+        help='put the table into a Markdown page, between '
+        '<!-- benchmark DEVICE --> and <!-- end -->')
+    parser.add_argument(
         '--plot',
         metavar='FILE',
         help='draw row B3, seconds by number of persons')
@@ -93,6 +98,9 @@ def check(args):
                          '--device cuda')
     if args.plot and 'B3' not in args.rows:
         raise InputError('--plot draws row B3; add B3 to --rows')
+    if args.docs:
+        from benchmarks.report import split_page
+        split_page(args.docs, args.device)
     for path in filter(None, (args.json, args.plot)):
         try:
             open(path, 'ab').close()
@@ -107,7 +115,7 @@ def run(args):
     check(args)
 
     from benchmarks.measure import Options, machine
-    from benchmarks.report import table
+    from benchmarks.report import describe, insert, table
     warnings.simplefilter('ignore')
     options = Options(args.device, args.threads, args.repeats, args.quick,
                       args.precision, args.batch_size)
@@ -119,15 +127,18 @@ def run(args):
         torch.manual_seed(0)
         rows[name] = measure_row(name, options)
 
-    print(table(rows))
-    print('\n' + ', '.join(f'{key} {value}'
-                           for key, value in machine_info.items()))
+    report = '\n\n'.join((table(rows), describe(machine_info)))
+    print(report)
     if args.quick:
         print('--quick: the sizes are tiny, the ratios mean nothing')
     if args.json:
         results = {name: row.to_dict() for name, row in rows.items()}
+        for result in results.values():
+            result['machine'] = machine_info
         with open(args.json, 'w') as file:
-            json.dump(dict(results, machine=machine_info), file, indent=2)
+            json.dump(results, file, indent=2)
+    if args.docs:
+        insert(report, args.device, args.docs)
     if args.plot:
         from benchmarks.crowd import draw
         draw(rows['B3'].curves, machine_info).savefig(args.plot)

@@ -1,7 +1,10 @@
 """What a row found: its checks, as a table and as JSON."""
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, NamedTuple, Optional
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from mmhqnet.utils.errors import InputError
 
 from .measure import Timing
 
@@ -163,3 +166,55 @@ def _number(value: float) -> str:
     if math.isinf(value):
         return 'never'
     return f'{value:.3g}' if abs(value) < 10 else f'{value:,.1f}'
+
+
+def describe(machine: Dict[str, Any]) -> str:
+    """A line on what was measured on.
+
+    Args:
+        machine (dict): See :func:`measure.machine`.
+
+    Returns:
+        str: Names and values.
+    """
+    return ', '.join(f'{key} {value}' for key, value in machine.items()
+                     if value is not None)
+
+
+def split_page(path: str, device: str) -> Tuple[str, str]:
+    """What stands before and after the results in a Markdown page.
+
+    Args:
+        path (str): The page.
+        device (str): 'cpu' or 'cuda', whose results they are.
+
+    Returns:
+        tuple[str, str]: Up to and with the mark of the beginning, and from
+        the mark of the end on.
+
+    Raises:
+        InputError: The page can not be read or has no such marks.
+    """
+    begin, end = f'<!-- benchmark {device} -->', '<!-- end -->'
+    try:
+        text = Path(path).read_text()
+    except OSError as error:
+        raise InputError(f'cannot read {path}: {error.strerror}') from error
+    before, found, rest = text.partition(begin)
+    _, also_found, after = rest.partition(end)
+    if not (found and also_found):
+        raise InputError(f'{path}: there is no {begin} with {end} after it; '
+                         'mark where the results belong')
+    return before + begin, end + after
+
+
+def insert(report: str, device: str, path: str) -> None:
+    """Put results into a Markdown page, in the place of earlier ones.
+
+    Args:
+        report (str): The results.
+        device (str): 'cpu' or 'cuda'.
+        path (str): The page.
+    """
+    before, after = split_page(path, device)
+    Path(path).write_text(f'{before}\n{report}\n{after}')

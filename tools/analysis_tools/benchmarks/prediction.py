@@ -155,12 +155,13 @@ def _refinement_checks(hqnet: nn.Module, size: tuple, options: Options):
 
     where = f'{number} persons, {size[0]}x{size[1]}'
     checks = []
-    # What is not cross-attention works on the queries alone, in both.
-    for what, target, (theirs,
-                       ours) in (('cross-attention of the pose refinement',
-                                  40., (attend_naively, attend_ours)),
-                                 ('whole pose refinement', None,
-                                  map(refinement, (naive, refine)))):
+    parts = {
+        'cross-attention of the pose refinement':
+        (attend_naively, attend_ours, 40.),
+        # The rest of it works on the queries alone, in both.
+        'whole pose refinement': (refinement(naive), refinement(refine), None),
+    }
+    for what, (theirs, ours, target) in parts.items():
         torch.testing.assert_close(theirs(), ours(), rtol=1e-3, atol=1e-3)
         times = interleave(dict(naive=theirs, ours=ours), options)
         checks.append(

@@ -203,6 +203,8 @@ def test_files_give_the_numbers_of_the_metric(tmp_path, use_ignore_regions):
 
 def test_sequence_without_result_file_is_all_missed(tmp_path):
     write_ground_truth(tmp_path / 'gt', swapped_video())
+    with pytest.raises(InputError, match='out: no such folder'):
+        evaluate_result_files(str(tmp_path / 'gt'), str(tmp_path / 'out'))
     (tmp_path / 'out').mkdir()
     counts = evaluate_result_files(str(tmp_path / 'gt'), str(tmp_path / 'out'))
     assert counts['swap'].summary()['FN'] == counts['swap'].num_gt == 8

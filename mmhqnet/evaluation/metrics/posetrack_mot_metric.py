@@ -219,8 +219,11 @@ def evaluate_result_files(
         overall ones.
 
     Raises:
-        InputError: A file is malformed.
+        InputError: There is no such folder, or a file is malformed.
     """
+    if not osp.isdir(result_folder):
+        raise InputError(f'{result_folder}: no such folder; expected one with '
+                         'a file of results for each sequence')
     counts = {}
     for name in list_sequences(mot_folder):
         frames, gts = load_sequence(osp.join(mot_folder, name))

@@ -193,6 +193,39 @@ def test_age_that_is_no_number_is_wrong():
     assert columns_attribute_ap(gts, columns, 'age')['AP'] == 0
 
 
+NOBODY, SMALL = [400, 0, 100, 100], [600, 0, 20, 20]
+CASES = dict(
+    perfect=(COUPLE, [(LEFT, MALE), (RIGHT, FEMALE)]),
+    empty=(COUPLE, []),
+    one_wrong=(COUPLE, [(LEFT, MALE), (RIGHT, MALE)]),
+    swapped=(COUPLE, [(LEFT, FEMALE), (RIGHT, MALE)]),
+    duplicates=(COUPLE, [(LEFT, MALE), (LEFT, MALE), (RIGHT, FEMALE)]),
+    free_again=(COUPLE, [(LEFT, FEMALE), (NOBODY, MALE), (LEFT, MALE)]),
+    crowd=([COUPLE[0], dict(COUPLE[1], iscrowd=1)], [(RIGHT, MALE),
+                                                     (RIGHT, FEMALE),
+                                                     (LEFT, MALE)]),
+    small=([COUPLE[0], person(SMALL, gender=FEMALE)], [(SMALL, MALE),
+                                                       (LEFT, MALE)]),
+    unlabelled=([COUPLE[0], person(RIGHT)], [(RIGHT, MALE), (LEFT, MALE)]))
+
+
+@pytest.mark.parametrize('case', CASES)
+@BOTH_PROTOCOLS
+def test_ages_far_apart_behave_as_genders(case, protocol):
+    persons, found = CASES[case]
+    ages = {MALE: 20, FEMALE: 60}
+    gts = [
+        dict(gt, age=ages[gt['gender']]) if 'gender' in gt else gt
+        for gt in persons
+    ]
+    preds = [
+        detection(box, .9 - rank / 10, gender, ages[gender] + 9.5)
+        for rank, (box, gender) in enumerate(found)
+    ]
+    values = attribute_ap(gts, preds, 'age', protocol)
+    assert values == attribute_ap(gts, preds, 'gender', protocol)
+
+
 def test_other_age_errors():
     gts = [person(LEFT, age=30)]
     preds = [detection(LEFT, .9, age=36)]

@@ -142,7 +142,15 @@ class CocoBackend:
         Returns:
             dict[str, float]: Value of each statistic; -1 where there is no
             ground truth.
+
+        Raises:
+            InputError: Image ids are strings, which only pycocotools takes.
         """
+        names = [i for i in ground_truth.images if isinstance(i, str)]
+        if names and self.name != 'pycocotools':
+            raise InputError(f'{ground_truth.source}: image {names[0]!r}: '
+                             f'backend {self.name!r} needs whole numbers as '
+                             "ids; leave backend at 'pycocotools'")
         if image_ids is None:
             image_ids = ground_truth.images
         if not len(image_ids):  # would mean all of them below

@@ -79,6 +79,23 @@ def test_subset_of_images(backend, ground_truth, photo_results):
     assert values == backend.evaluate(subset, results, 'bbox', statistics)
 
 
+def test_ids_that_are_strings(backend):
+    ground_truth = GroundTruth(
+        dict(
+            images=[dict(id='a', height=9, width=9)],
+            categories=[dict(id=1, name='person')],
+            annotations=[
+                dict(id='x', image_id='a', category_id=1, bbox=[0, 0, 9, 9])
+            ]))
+    results = [dict(image_id='a', category_id=1, bbox=[0, 0, 9, 9], score=.5)]
+    arguments = ground_truth, results, 'bbox', statistics_of('bbox', False)
+    if backend.name == 'pycocotools':
+        assert backend.evaluate(*arguments)['AP'] == pytest.approx(1)
+    else:
+        with pytest.raises(InputError, match="image 'a': backend .* needs wh"):
+            backend.evaluate(*arguments)
+
+
 def test_sigmas(backend, ground_truth, photo_results):
     statistics = statistics_of('keypoints', exclude_small=False)
     arguments = (ground_truth, photo_results['keypoints'], 'keypoints',

@@ -10,6 +10,7 @@ otherwise idle.
 """
 import argparse
 import json
+import os
 import sys
 import warnings
 
@@ -126,22 +127,31 @@ def run(args):
         print(f'{name}: {ROWS[name][1]}', file=sys.stderr, flush=True)
         torch.manual_seed(0)
         rows[name] = measure_row(name, options)
+        if args.json:  # what comes later may fail
+            write_json(rows, machine_info, args.json)
 
     report = '\n\n'.join((table(rows), describe(machine_info)))
     print(report)
     if args.quick:
         print('--quick: the sizes are tiny, the ratios mean nothing')
-    if args.json:
-        results = {name: row.to_dict() for name, row in rows.items()}
-        for result in results.values():
-            result['machine'] = machine_info
-        with open(args.json, 'w') as file:
-            json.dump(results, file, indent=2)
-    if args.docs:
-        insert(report, args.device, args.docs)
     if args.plot:
         from benchmarks.crowd import draw
         draw(rows['B3'].curves, machine_info).savefig(args.plot)
+    if args.docs:
+        if args.plot:
+            plot = os.path.relpath(args.plot, os.path.dirname(args.docs))
+            report += f'\n\n![Seconds by number of persons]({plot})'
+        insert(report, args.device, args.docs)
+
+
+def write_json(rows, machine_info, path):
+    """Write the results of some rows, each with what it was measured on."""
+    results = {
+        name: dict(row.to_dict(), machine=machine_info)
+        for name, row in rows.items()
+    }
+    with open(path, 'w') as file:
+        json.dump(results, file, indent=2)
 
 
 def main(argv=None):

@@ -192,9 +192,10 @@ def test_crowdpose_errors(tmp_path, capsys):
     broken['annotations'][0]['keypoints'] = [0] * 51
     assert "annotation 1: 'keypoints' must be 42 numbers" in fails(
         'crowdpose', broken, tmp_path, capsys)
-    broken['annotations'][0]['bbox'] = None
-    assert "annotation 1: 'bbox'" in fails('crowdpose', broken, tmp_path,
-                                           capsys)
+    for box in (None, [10**400] * 4):
+        broken['annotations'][0]['bbox'] = box
+        assert "annotation 1: 'bbox'" in fails('crowdpose', broken, tmp_path,
+                                               capsys)
 
 
 def person(annotation_id, **fields):

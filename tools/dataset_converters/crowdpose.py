@@ -77,7 +77,7 @@ def run(args):
         for annotation in content['annotations']:
             _, _, width, height = annotation['bbox']
             annotation['area'] = AREA_OF_BOX * width * height
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass  # the check below says what is wrong
     for problem in find_problems(content, 14, ()):
         raise InputError(f'{args.annotations}: {problem}; is this an '

@@ -296,9 +296,11 @@ def parse_tracks(text: str, path: str, num_frames: int) -> List[Frame]:
 def _number(text: str, name: str, where: str, integer: bool = False):
     try:
         value = float(text)
-        if np.isfinite(value) and (not integer or value == int(value)):
-            return int(value) if integer else value
-    except ValueError:
+        if integer and value == int(value) and abs(value) < 2**53:
+            return int(value)
+        if not integer and np.isfinite(value):
+            return value
+    except (ValueError, OverflowError):  # int() of nan or infinity
         pass
     kind = 'an integer' if integer else 'a finite number'
     raise InputError(f"{where}: {name} is '{text.strip()}', must be {kind}")

@@ -199,17 +199,19 @@ class MaskHead(TaskHead):
               size: Sequence[int]) -> Tuple[Tensor, Tensor]:
         """Masks at full size, and their mean foreground probabilities."""
         logits = torch.einsum('nc,chw->nhw', embedding, pixels)
-        masks, qualities = [], []
+        masks = logits.new_empty((len(logits), *size), dtype=torch.bool)
+        qualities = []
         # Few at a time stay in the cache and need little memory.
-        for part in logits.split(max(1, CHUNK // math.prod(size))):
+        chunk = max(1, CHUNK // math.prod(size))
+        for part, mask in zip(logits.split(chunk), masks.split(chunk)):
             part = F.interpolate(
                 part[None],
                 size=tuple(size),
                 mode='bilinear',
                 align_corners=False)[0]
-            mask = part > 0
-            area = mask.flatten(1).sum(1)
-            masks.append(mask)
-            inside = part.sigmoid_().mul_(mask).flatten(1).sum(1)
-            qualities.append(inside / (area + 1e-6))
-        return torch.cat(masks), torch.cat(qualities)
+            torch.gt(part, 0, out=mask)
+            probability = F.threshold_(part, 0., -math.inf).sigmoid_()
+            qualities.append(
+                probability.flatten(1).sum(1) /
+                (mask.flatten(1).sum(1) + 1e-6))
+        return masks, torch.cat(qualities)

@@ -31,7 +31,8 @@ class UniHumanMetric(CocoMetric):
     Box, mask and pose AP are COCO's. Gender and age AP are those of
     :func:`mmhqnet.evaluation.attribute_ap`. Detections are ranked by their
     scores; masks by their mask scores, which hold the detection score as a
-    factor (HQNet, arXiv 2312.05525, sec. 5; spec 4 and 5). Values have full precision and are called
+    factor (HQNet, arXiv 2312.05525, sec. 5; spec 4 and 5). Values have full
+    precision and are called
 
     - ``unihuman/box_AP``, ``box_AP_50``, ``_75``, ``_S``, ``_M``, ``_L`` and
       the recalls ``box_AR``, ``_1``, ``_10``, ``_S``, ``_M``, ``_L``; the

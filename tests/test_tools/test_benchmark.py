@@ -24,7 +24,7 @@ from benchmarks.people import make_persons, make_sample  # noqa: E402
 from benchmarks.report import Check, Row, insert, table  # noqa: E402
 
 TOOL = runpy.run_path(str(FOLDER / 'benchmark.py'))
-SLOW_ROWS = ('B7', 'B9')  # start processes that import everything
+SLOW_ROWS = ('B7', 'B9', 'B12')  # start processes, or a compiler
 
 
 def run_tool(*arguments):
@@ -264,7 +264,8 @@ def test_every_row_runs(name, tmp_path):
     assert set(results) == {name}
     row = results[name]
     assert {'ratio', 'target', 'limit', 'ok', 'checks'} <= row.keys()
-    assert isinstance(row['ok'], bool) and row['target']
+    assert isinstance(row['ok'], bool)
+    assert row['target'] or name == 'B12'  # has none
     for check in row['checks']:
         assert check['ratio'] is None or check['ratio'] >= 0
         assert check['what'] in printed and isinstance(check['limit'], str)

@@ -18,6 +18,7 @@ ROWS = {
     'B9': ('startup', 'import time and --help'),
     'B10': ('optimizer', "parameter groups against mmengine's"),
     'B11': ('training', 'a training step against DINO'),
+    'B12': ('compiling', 'torch.compile of backbone and encoder'),
 }
 
 

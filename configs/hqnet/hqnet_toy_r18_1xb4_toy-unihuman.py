@@ -27,6 +27,8 @@ model = dict(
         # A short training has to settle early which query is whose, and
         # has no time for poses to come last.
         loss_cls=dict(loss_weight=4.0),
+        loss_bbox=dict(loss_weight=7.0),
+        loss_iou=dict(loss_weight=3.0),
         task_heads=dict(
             mask=dict(num_points=1024),
             pose=dict(
@@ -57,8 +59,8 @@ model = dict(
 train_cfg = dict(
     _delete_=True,
     type='IterBasedTrainLoop',
-    max_iters=2400,
-    val_interval=2400)
+    max_iters=2200,
+    val_interval=2200)
 optim_wrapper = dict(
     optimizer=dict(lr=0.001, fused=True),
     clip_grad=dict(max_norm=1.0),
@@ -72,11 +74,11 @@ param_scheduler = [
         type='CosineAnnealingLR',
         by_epoch=False,
         begin=100,
-        end=2400,
+        end=2200,
         eta_min=0)
 ]
 default_hooks = dict(
     logger=dict(interval=25),
-    checkpoint=dict(by_epoch=False, interval=2400, max_keep_ckpts=1))
+    checkpoint=dict(by_epoch=False, interval=2200, max_keep_ckpts=1))
 log_processor = dict(by_epoch=False)
 visualizer = dict(min_side=480)  # labels on small images stay readable

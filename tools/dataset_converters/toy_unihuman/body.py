@@ -95,10 +95,11 @@ def _activity(rng, traits):
 
 
 def _sample_yaw(rng):
+    # Few turn their backs: left and right are hard to tell apart then.
     kind = rng.random()
-    if kind < 0.80:
+    if kind < 0.86:
         degrees = rng.uniform(-30, 30)
-    elif kind < 0.88:
+    elif kind < 0.97:
         degrees = rng.uniform(32, 68) * rng.choice([-1, 1])
     else:
         degrees = 180 + rng.uniform(-35, 35)

@@ -18,8 +18,8 @@ SKELETON = ((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12),
             (1, 3), (2, 4), (3, 5), (4, 6), (5, 7))  # COCO's, from 1
 VALID = dict(labels=1, bboxes=1, keypoints_2d=1, segmentation=1, smpl=0,
              gender=1, age=1, face=0)
-MIN_VISIBLE = 0.35  # share of a person that nothing may cover
-CLOSE_UP = 0.15  # share of pictures that cut off the feet
+MIN_VISIBLE = 0.5  # share of a person that nothing may cover
+CLOSE_UP = 0.1  # share of pictures that cut off the feet
 MAX_ATTEMPTS = 50
 
 
@@ -68,7 +68,7 @@ def _paint(canvas, rng, max_persons):
             Figure(traits, sample_pose(rng, traits), foot,
                    adult * (1 + 0.05 * depth), index + 1))
     things = []
-    for _ in range(rng.binomial(3, 0.35)):
+    for _ in range(rng.binomial(3, 0.25)):
         y = baseline + rng.uniform(-0.12, 0.06) * adult
         things.append((rng.uniform(0, canvas.width), y))
     for foot in [figure.foot for figure in figures] + things:

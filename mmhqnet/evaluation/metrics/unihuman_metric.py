@@ -3,6 +3,7 @@ import warnings
 from itertools import compress
 from typing import Dict, List, Optional, Sequence, Union
 
+import cv2
 import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
@@ -235,9 +236,12 @@ def encode_masks(masks) -> List[dict]:
     """
     if isinstance(masks, (list, tuple)):
         return list(masks)
-    if not isinstance(masks, torch.Tensor):
-        masks = torch.from_numpy(np.asarray(masks))
-    # COCO encodes column by column. Transposing on the device of the masks
-    # makes the last step a view.
-    columns = masks.detach().to(torch.uint8).transpose(1, 2).contiguous()
-    return mask_utils.encode(columns.cpu().numpy().T)
+    if isinstance(masks, torch.Tensor):
+        masks = masks.detach().to(torch.uint8).cpu().numpy()
+    number, height, width = np.shape(masks)
+    # COCO encodes column by column. OpenCV transposes faster than NumPy and
+    # PyTorch, and the last step is a view.
+    columns = np.empty((number, width, height), np.uint8)
+    for mask, transposed in zip(np.asarray(masks, np.uint8), columns):
+        cv2.transpose(mask, transposed)
+    return mask_utils.encode(columns.T)

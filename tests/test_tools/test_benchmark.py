@@ -22,6 +22,7 @@ from benchmarks.measure import Options, Timing, interleave  # noqa: E402
 from benchmarks.optimizer import learning_rates  # noqa: E402
 from benchmarks.people import make_persons, make_sample  # noqa: E402
 from benchmarks.report import Check, Row, insert, table  # noqa: E402
+from benchmarks.startup import find_tools  # noqa: E402
 
 TOOL = runpy.run_path(str(FOLDER / 'benchmark.py'))
 SLOW_ROWS = ('B7', 'B9', 'B12')  # start processes, or a compiler
@@ -204,6 +205,12 @@ def test_mmdets_pipeline_has_nothing_of_ours():
     assert steps[1]['resize_type'] == 'Resize'
     assert steps[1]['scales'] == [(1, 2)]
     assert not any(name in str(steps) for name in MMDETS)
+
+
+def test_tools_are_told_from_their_parts():
+    names = [path.name for path in find_tools()]
+    assert {'train.py', 'test.py', 'benchmark.py'} <= {*names}
+    assert not {'__init__.py', 'startup.py', 'body.py'} & {*names}
 
 
 def test_learning_rates_are_told_apart():

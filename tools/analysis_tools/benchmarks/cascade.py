@@ -148,9 +148,11 @@ def build_cascades(options: Options) -> dict:
     """
     pose = peers.build_pose_estimator(options, peers.POSE_PEER)
     classifier = peers.AttributeClassifier(options)
+    # With mmcv's attention DINO alone would take longer than HQNet.
+    dino = peers.with_our_attention(peers.build_dino(options))
     return {
-        'DINO + pose + attributes (no masks)':
-        Cascade(peers.build_dino(options), options, pose, classifier),
+        'DINO with our attention + pose + attributes (no masks)':
+        Cascade(dino, options, pose, classifier),
         'Mask R-CNN + pose + attributes':
         Cascade(peers.build_rcnn(options), options, pose, classifier),
         'RTMDet-tiny + RTMPose-m (no masks, no attributes)':

@@ -127,7 +127,7 @@ def draw(curves: Dict[str, Curve], machine: dict):
         matplotlib.figure.Figure: The figure.
     """
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(7, 4.5), layout='constrained')
+    figure = Figure(figsize=(8, 5), layout='constrained')
     axes = figure.subplots()
     styles = ('-', '--', '-', '-', '-')
     colours = ('#cc3311', '#cc3311', '#0077bb', '#009988', '#999999')
@@ -140,14 +140,15 @@ def draw(curves: Dict[str, Curve], machine: dict):
             marker='o',
             markersize=3,
             label=name)
-    where = machine['gpu'] or (f'{machine["processor"]}, '
-                               f'{machine["threads"]} thread(s)')
+    threads = machine['threads']
+    where = machine['gpu'] or (f'{machine["processor"]}, {threads} '
+                               f'thread{"s" if threads > 1 else ""}')
     axes.set(
         title=f'One image: {where}',
         xlabel='persons',
         ylabel='seconds',
         xlim=(0, None),
         ylim=(0, None))
-    axes.legend(frameon=False)
+    figure.legend(loc='outside lower center', ncols=2, frameon=False)
     axes.spines[['top', 'right']].set_visible(False)
     return figure

@@ -59,7 +59,7 @@ def find_tools() -> List[Path]:
     """
     return sorted(
         path for path in TOOLS.rglob('*.py')
-        if "__name__ == '__main__'" in path.read_text())
+        if "\nif __name__ == '__main__'" in path.read_text())
 
 
 def process(*arguments: str) -> Callable[[], None]:

@@ -242,6 +242,8 @@ def test_mixed_precision(build_model, data, dtype):
         losses = model(**inputs, mode='loss')
     for name, loss in losses.items():
         assert loss.isfinite() and loss.dtype == torch.float32, name
+    for name in ('cls', 'bbox', 'mask', 'kpt', 'hm', 'gender', 'age'):
+        assert f'loss_{name}' in losses
     total, expected = sum(losses.values()), sum(expected.values())
     assert abs(total - expected) < 0.1 * expected
     total.backward()
@@ -252,6 +254,8 @@ def test_mixed_precision(build_model, data, dtype):
     with torch.no_grad(), torch.autocast('cpu', dtype=dtype):
         results = model(**inputs, mode='predict')
     for result in results:
+        assert {'bboxes', 'masks', 'keypoints', 'genders',
+                'ages'} <= set(result.pred_instances.keys())
         for field, value in result.pred_instances.items():
             assert value.dtype in (torch.float32, torch.int64,
                                    torch.bool), field

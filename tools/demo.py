@@ -78,9 +78,12 @@ def run_tool(log, script, *arguments):
     script = os.path.relpath(ROOT / 'tools' / script)
     arguments = [str(argument) for argument in arguments]
     print(f'$ {shlex.join(["python", script, *arguments])}', flush=True)
+    # Threads gain little on small images, and wait for each other, many times
+    # as long, on a machine that does something else, too.
     process = subprocess.Popen([sys.executable, '-u', script, *arguments],
                                stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)
+                               stderr=subprocess.STDOUT,
+                               env={'OMP_NUM_THREADS': '1', **os.environ})
     try:
         with log.open('ab') as file:
             # Not line by line: progress bars end in no newline.

@@ -42,7 +42,7 @@ def uncertain_points(logits: Tensor, num_points: int, oversample_ratio: float,
     num_uncertain = int(num_points * importance_ratio)
     candidates = torch.rand(num_masks, num_candidates, 2, device=logits.device)
     uncertainty = -sample_points(logits[:, None], candidates)[:, 0].abs()
-    chosen = uncertainty.topk(num_uncertain, dim=1).indices
+    chosen = uncertainty.topk(num_uncertain, dim=1, sorted=False).indices
     uniform = torch.rand(
         num_masks, num_points - num_uncertain, 2, device=logits.device)
     return torch.cat(

@@ -134,9 +134,9 @@ class MaskHead(TaskHead):
         valid = assignment.persons([target.valid for target in targets])
         embeddings = assignment.queries(outputs['mask_embedding'])
         losses = [
-            self._loss_of_layer(*layer, assignment.pairs_per_image, encoded)
-            for layer in zip(embeddings, (masks[inds]
-                                          for inds in assignment.gt_inds))
+            self._loss_of_layer(*layer, masks, assignment.pairs_per_image,
+                                encoded)
+            for layer in zip(embeddings, assignment.gt_inds)
         ]
         loss_mask, loss_dice = map(torch.stack, zip(*losses))
         num_masks = count(valid)
@@ -145,13 +145,15 @@ class MaskHead(TaskHead):
                                  num_masks * self.num_points),
             loss_dice=layer_mean(loss_dice * valid, num_masks))
 
-    def _loss_of_layer(self, embedding: Tensor, masks: Tensor,
-                       pairs_per_image: List[int], encoded: EncodedImages):
+    def _loss_of_layer(self, embedding: Tensor, persons: Tensor,
+                       masks: Tensor, pairs_per_image: List[int],
+                       encoded: EncodedImages):
         """Losses of one layer's matched queries, on points.
 
         Args:
             embedding (Tensor): Mask embeddings, (num_pairs, dim).
-            masks (Tensor): Their persons' masks, (num_pairs, H, W).
+            persons (Tensor): Index of each pair's person, (num_pairs, ).
+            masks (Tensor): Masks of all persons, (num_gts, H, W).
             pairs_per_image (list[int]): Number of pairs of each image.
             encoded (EncodedImages): The encoded batch.
 
@@ -165,7 +167,7 @@ class MaskHead(TaskHead):
         ])
         points = uncertain_points(logits, self.num_points,
                                   self.oversample_ratio, self.importance_ratio)
-        target = sample_points(masks[:, None], points)[:, 0]
+        target = _sample_masks(masks, persons, points)
         logits = sample_points(logits[:, None], points)[:, 0]
         return (self.loss_mask(logits, target),
                 self.loss_dice(logits, target, reduction_override='none'))
@@ -215,3 +217,21 @@ class MaskHead(TaskHead):
                 probability.flatten(1).sum(1) /
                 (mask.flatten(1).sum(1) + 1e-6))
         return masks, torch.cat(qualities)
+
+
+def _sample_masks(masks: Tensor, persons: Tensor, points: Tensor) -> Tensor:
+    """Read the mask of each pair's person at the pair's points.
+
+    Args:
+        masks (Tensor): Masks of all persons, (num_gts, H, W).
+        persons (Tensor): Index of each pair's person, (num_pairs, ).
+        points (Tensor): (x, y) in [0, 1]^2, (num_pairs, num_points, 2).
+
+    Returns:
+        Tensor: (num_pairs, num_points).
+    """
+    if len(persons) < len(masks):  # fewer queries than persons
+        return sample_points(masks[persons][:, None], points)[:, 0]
+    # Points are smaller than masks: move them instead.
+    points = points[persons.argsort()]
+    return sample_points(masks[:, None], points)[:, 0][persons]

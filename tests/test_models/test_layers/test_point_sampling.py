@@ -68,7 +68,8 @@ def test_uncertain_points(dtype, same_points):
     for image, ours in zip(logits, points):
         certainty = [abs(read(image, *p)) for p in candidates.tolist()]
         best = sorted(range(30), key=lambda i: certainty[i])[:7]
-        assert ours[:7].equal(candidates[best])
+        # In any order.
+        assert sorted(ours[:7].tolist()) == sorted(candidates[best].tolist())
         assert ours[7:].equal(uniform)
 
 

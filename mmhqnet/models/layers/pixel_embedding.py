@@ -47,7 +47,11 @@ class PixelEmbedding(BaseModule):
             Tensor: Pixel embedding, (bs, dim, H/4, W/4). Its dot product with
             a query's mask embedding is that query's mask logit.
         """
+        # The memory's channels come last; the sum wants them as in the map.
         memory = F.interpolate(
-            memory, size=feat.shape[-2:], mode='bilinear', align_corners=False)
+            memory.contiguous(),
+            size=feat.shape[-2:],
+            mode='bilinear',
+            align_corners=False)
         feat = self.lateral_conv(feat) + memory
         return self.mask_feature(self.output_conv(feat))

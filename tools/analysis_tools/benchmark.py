@@ -115,12 +115,13 @@ def run(args):
     import torch
     check(args)
 
-    from benchmarks.measure import Options, machine
+    from benchmarks.measure import Options, keep_memory, machine
     from benchmarks.report import describe, insert, table
     warnings.simplefilter('ignore')
     options = Options(args.device, args.threads, args.repeats, args.quick,
                       args.precision, args.batch_size)
     options.apply()
+    keep_memory()
     machine_info = machine(options)
     rows = {}
     for name in dict.fromkeys(args.rows):

@@ -70,6 +70,11 @@ def parse_args(argv=None):
         metavar='N',
         help='images of rows B1 and B11 (default: %(default)s)')
     parser.add_argument(
+        '--return-memory',
+        action='store_true',
+        help='let freed memory go back to the system, as usual; then page '
+        'faults count, which depend on what ran before')
+    parser.add_argument(
         '--quick',
         action='store_true',
         help='tiny models and inputs, only to see that everything runs')
@@ -119,9 +124,10 @@ def run(args):
     from benchmarks.report import describe, insert, table
     warnings.simplefilter('ignore')
     options = Options(args.device, args.threads, args.repeats, args.quick,
-                      args.precision, args.batch_size)
+                      args.precision, args.batch_size, args.return_memory)
     options.apply()
-    keep_memory()
+    if not options.return_memory:
+        keep_memory()
     machine_info = machine(options)
     rows = {}
     for name in dict.fromkeys(args.rows):

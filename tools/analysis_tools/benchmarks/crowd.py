@@ -127,7 +127,7 @@ def draw(curves: Dict[str, Curve], machine: dict):
         matplotlib.figure.Figure: The figure.
     """
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(8, 5), layout='constrained')
+    figure = Figure(figsize=(8, 5.5), layout='constrained')
     axes = figure.subplots()
     styles = ('-', '--', '-', '-', '-')
     colours = ('#cc3311', '#cc3311', '#0077bb', '#009988', '#999999')
@@ -149,6 +149,6 @@ def draw(curves: Dict[str, Curve], machine: dict):
         ylabel='seconds',
         xlim=(0, None),
         ylim=(0, None))
-    figure.legend(loc='outside lower center', ncols=2, frameon=False)
+    figure.legend(loc='outside lower center', frameon=False)
     axes.spines[['top', 'right']].set_visible(False)
     return figure

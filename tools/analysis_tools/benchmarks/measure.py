@@ -26,6 +26,8 @@ class Options:
             latter two by automatic mixed precision.
         batch_size (int): Images of a batch where the row is about a whole
             model, B1 and B11.
+        return_memory (bool): Whether freed memory goes back to the system,
+            see :func:`keep_memory`.
     """
     device: str = 'cpu'
     threads: int = 1
@@ -33,6 +35,7 @@ class Options:
     quick: bool = False
     precision: str = 'fp32'
     batch_size: int = 1
+    return_memory: bool = False
 
     def pick(self, full: Any, tiny: Any) -> Any:
         """One of two sizes, as ``quick`` says."""

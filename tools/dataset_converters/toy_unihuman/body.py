@@ -41,7 +41,7 @@ ACTIVITIES = dict(
     cane=('cane', 'relaxed', 'stand', 'stand'))
 LIVELINESS = dict(  # how often the young and the old do what
     stand=(4, 5), greet=(2, 2), confident=(3, 2), casual=(4, 3), point=(1, 1),
-    cheer=(1, .2), call=(.5, .3), walk=(4, 3), run=(1, 0), hold=(1, 2))
+    cheer=(1, .2), call=(.5, .3), walk=(4, 3), run=(1, 0), hold=(.5, 1))
 
 
 @dataclass

@@ -91,7 +91,7 @@ def _paint(canvas, rng, max_persons):
 
 def _adult_height(canvas, rng, num_persons):
     """Height of an adult at the baseline: the camera's scale, in pixels."""
-    low, high = {1: (0.75, 1.05), 2: (0.72, 1.00)}.get(num_persons,
+    low, high = {1: (0.85, 1.05), 2: (0.82, 1.00)}.get(num_persons,
                                                        (0.68, 0.95))
     room = 2.4 * canvas.width / num_persons  # narrow pictures: fit in width
     return rng.uniform(low, high) * min(canvas.height, room)

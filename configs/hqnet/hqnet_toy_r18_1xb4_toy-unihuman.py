@@ -56,11 +56,12 @@ model = dict(
             ])),
     test_cfg=dict(max_per_img=30))
 
+max_iters = 1900
 train_cfg = dict(
     _delete_=True,
     type='IterBasedTrainLoop',
-    max_iters=1900,
-    val_interval=1900)
+    max_iters=max_iters,
+    val_interval=max_iters)
 optim_wrapper = dict(
     optimizer=dict(lr=0.001, fused=True),
     clip_grad=dict(max_norm=1.0),
@@ -74,12 +75,12 @@ param_scheduler = [
         type='CosineAnnealingLR',
         by_epoch=False,
         begin=100,
-        end=1900,
+        end=max_iters,
         eta_min=0)
 ]
 default_hooks = dict(
     logger=dict(interval=25),
-    checkpoint=dict(by_epoch=False, interval=1900, max_keep_ckpts=1))
+    checkpoint=dict(by_epoch=False, interval=max_iters, max_keep_ckpts=1))
 log_processor = dict(by_epoch=False)
 randomness = dict(seed=0)  # short trainings differ from seed to seed
 visualizer = dict(min_side=480)  # labels on small images stay readable

@@ -11,14 +11,14 @@ Importing the package is as light as importing mmdet:
 A config that other tools than ours shall read therefore says
 ``custom_imports = dict(imports=['mmhqnet'])``.
 """
-from .utils.stack import check_stack
+from .stack import check_stack
 
 check_stack()
 
 from mmengine.config.utils import MODULE2PACKAGE  # noqa: E402
 
 from . import registry  # noqa: E402, F401
-from .utils.safe_checkpoints import allow_mmengine_checkpoints  # noqa: E402
+from .checkpoints.safe_globals import allow_mmengine_checkpoints  # noqa: E402
 from .version import __version__  # noqa: E402
 
 MODULE2PACKAGE.setdefault('mmhqnet', 'mmhqnet')

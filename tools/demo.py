@@ -271,7 +271,7 @@ def run(args):
                                f'output is in {log}') from error
         seconds[name] = time.perf_counter() - start
 
-    from mmhqnet.apis.json_file import write_json
+    from mmhqnet.files import write_json
     ap = results['test']
     write_json(
         summary,

@@ -92,10 +92,10 @@ def run(args):
     """
     import json
 
-    from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
+    from mmhqnet.errors import InputError
     from mmhqnet.evaluation import (GroundTruth, HumanEvaluator, ResultFiles,
                                     results_table)
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
     keypoints = load_keypoint_metainfo(args.keypoints)
     results = ResultFiles(args.results, keypoints['num_keypoints'])
@@ -130,7 +130,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # Not before the options are read: --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

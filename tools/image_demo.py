@@ -51,7 +51,7 @@ def run(args):
             config or checkpoint are at fault.
     """
     from mmhqnet.apis import HQNetInferencer
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.errors import InputError
 
     inferencer = HQNetInferencer(
         args.config, args.checkpoint, args.device, show_progress=False)
@@ -76,7 +76,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

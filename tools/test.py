@@ -79,7 +79,7 @@ def apply_options(cfg, args):
     """
     from mmdet.engine.hooks.utils import trigger_visualization_hook
 
-    from mmhqnet.utils import InputError
+    from mmhqnet.errors import InputError
 
     cfg.load_from = args.checkpoint
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
@@ -113,7 +113,7 @@ def test(args):
     from mmdet.evaluation import DumpDetResults
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
-    from mmhqnet.utils.checkpoint import check_weights_fit, read_checkpoint
+    from mmhqnet.checkpoints import check_weights_fit, read_checkpoint
     from mmhqnet.utils.launch import (blame_input, build_runner, load_config,
                                       nothing_half_written)
 
@@ -141,7 +141,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(test)(args)
 
 

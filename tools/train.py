@@ -70,8 +70,8 @@ def apply_options(cfg, args):
     """
     from mmengine.device import get_device
 
-    from mmhqnet.utils import InputError
-    from mmhqnet.utils.checkpoint import read_checkpoint
+    from mmhqnet.checkpoints import read_checkpoint
+    from mmhqnet.errors import InputError
 
     if args.amp:
         if get_device() == 'cpu':
@@ -124,7 +124,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(train)(args)
 
 

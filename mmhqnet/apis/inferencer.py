@@ -13,12 +13,11 @@ from mmengine.dataset import Compose
 import mmhqnet.datasets  # noqa: F401  registers data sets and transforms
 import mmhqnet.models  # noqa: F401  registers HQNet
 import mmhqnet.visualization  # noqa: F401  registers the visualizer
+from mmhqnet.checkpoints import (check_weights_fit, read_checkpoint,
+                                 stored_config)
 from mmhqnet.datasets.transforms import LoadHumanImage
-from mmhqnet.utils.checkpoint import (check_weights_fit, read_checkpoint,
-                                      stored_config)
-from mmhqnet.utils.errors import InputError
-
-from .json_file import write_json
+from mmhqnet.errors import InputError
+from mmhqnet.files import write_json
 
 IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')
 ANNOTATION_LOADERS = ('LoadHumanAnnotations', 'LoadAnnotations')

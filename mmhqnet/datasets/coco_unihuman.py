@@ -5,13 +5,13 @@ from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import DATASETS
-from mmhqnet.utils.errors import InputError
+from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
-from .annotation_rules import (EXTRA_FIELDS, UNLABELLED, find_problems,
-                               is_flagged_valid, is_labelled,
-                               read_annotation_file)
-from .keypoint_metainfo import load_keypoint_metainfo
+from .annotations.rules import (EXTRA_FIELDS, UNLABELLED, find_problems,
+                                is_flagged_valid, is_labelled,
+                                read_annotation_file)
 from .transforms import LoadHumanImage
 
 # Ages are classes 0..84; the format allows 85 (spec 10.8).

@@ -10,8 +10,8 @@ from mmdet.datasets.base_video_dataset import BaseVideoDataset
 from mmengine import fileio
 from PIL import Image
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import DATASETS
-from mmhqnet.utils.errors import InputError
 
 PERSON = 1  # category id
 # ids (n,) and boxes (n, 4), (x, y, w, h), of one frame

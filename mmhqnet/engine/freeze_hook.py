@@ -5,8 +5,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import HOOKS
-from mmhqnet.utils.errors import InputError
 
 
 @HOOKS.register_module()

@@ -12,7 +12,7 @@ import shapely
 from pycocotools import mask as mask_utils
 from scipy.optimize import linear_sum_assignment
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 # ids (n,) and boxes (n, 4) as left, top, width, height, of one frame
 Frame = Tuple[np.ndarray, np.ndarray]

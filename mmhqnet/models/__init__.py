@@ -1,6 +1,9 @@
+from mmhqnet.ops import *  # noqa: F401,F403
+
 from .detectors import *  # noqa: F401,F403
 from .heads import *  # noqa: F401,F403
 from .layers import *  # noqa: F401,F403
 from .losses import *  # noqa: F401,F403
 from .matching import *  # noqa: F401,F403
+from .pose_refiners import *  # noqa: F401,F403
 from .task_heads import *  # noqa: F401,F403

@@ -13,7 +13,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from .errors import InputError
+from mmhqnet.errors import InputError
 
 
 def load_config(args: Namespace) -> Config:

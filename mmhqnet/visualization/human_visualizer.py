@@ -16,6 +16,7 @@ from mmengine.dist import master_only
 from mmengine.structures import InstanceData
 
 from mmhqnet.registry import VISUALIZERS
+
 from .label_layout import place_label
 from .person import HIDDEN, Person, people_of
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from pycocotools import mask as run_length_code
 
 from mmhqnet.apis import HQNetInferencer
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 import mmhqnet  # noqa: F401
-from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
 from mmhqnet.engine import FreezeHook
-from mmhqnet.models.task_heads import EncodedImages
+from mmhqnet.models.encoded_images import EncodedImages
 from mmhqnet.registry import HOOKS, METRICS, MODELS
+from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
 FOLDER = Path(__file__).parents[2] / 'configs/hqnet'
 PAPER = 'hqnet_r50_16xb1-100e_coco-unihuman'

@@ -1,6 +1,5 @@
 import copy
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,18 +9,10 @@ from mmengine.registry import init_default_scope
 import mmhqnet.datasets  # noqa: F401
 from mmhqnet.registry import DATASETS
 
-PHOTOS = Path(__file__).parents[1] / 'data' / 'coco_ccby'
-
 
 @pytest.fixture(autouse=True)
 def mmdet_scope():
     init_default_scope('mmdet')
-
-
-@pytest.fixture
-def photos():
-    """Folder with 13 real photos and ``person_keypoints.json``."""
-    return PHOTOS
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 
 from mmhqnet.datasets import CocoUniHumanDataset, LoadHumanImage
+from mmhqnet.errors import InputError
 from mmhqnet.registry import DATASETS
-from mmhqnet.utils.errors import InputError
 
 FILTER = dict(filter_empty_gt=True, min_size=32)
 

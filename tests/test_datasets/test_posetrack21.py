@@ -11,8 +11,8 @@ from mmengine.structures import InstanceData
 from PIL import Image
 
 from mmhqnet.datasets.posetrack21 import PoseTrack21Dataset
+from mmhqnet.errors import InputError
 from mmhqnet.registry import DATASETS, METRICS
-from mmhqnet.utils.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 SIZE = (64, 48)  # width, height

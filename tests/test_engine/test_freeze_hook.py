@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmhqnet.engine import FreezeHook
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 
 class Chain(BaseModel):

@@ -4,9 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from mmhqnet.evaluation.mot import (MOTCounts, count_sequence,
-                                    in_ignore_regions)
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
+from mmhqnet.evaluation.mot import MOTCounts, count_sequence, in_ignore_regions
 
 # Two persons far apart, and a box that overlaps neither.
 ANNA, BEN, NOWHERE = [0, 0, 10, 20], [100, 0, 10, 20], [500, 500, 10, 20]

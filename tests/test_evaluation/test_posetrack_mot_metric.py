@@ -7,11 +7,11 @@ import torch
 from mmdet.structures import DetDataSample, TrackDataSample
 from mmengine.structures import InstanceData
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation.metrics.posetrack_mot_metric import (
     PoseTrackMOTMetric, evaluate_result_files, evaluate_sequence, read_results,
     write_results)
 from mmhqnet.registry import METRICS
-from mmhqnet.utils.errors import InputError
 
 ANNA, BEN = [0., 0., 10., 20.], [100., 0., 110., 20.]  # xyxy
 CROWD_BOX = [400., 400., 500., 500.]

@@ -22,9 +22,9 @@ from mmengine.structures import InstanceData
 from numpy.testing import assert_allclose, assert_array_equal
 
 import mmhqnet.models  # noqa: F401
+from mmhqnet.checkpoints.official import official_layout
 from mmhqnet.registry import MODELS
 from mmhqnet.utils.checkpoint import convert_official
-from mmhqnet.utils.official_layout import official_layout
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / 'tests/data/parity'

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from mmhqnet.datasets.annotation_rules import find_problems
+from mmhqnet.datasets.annotations.rules import find_problems
 
 FOLDER = Path(__file__).parents[2] / 'tools/dataset_converters'
 

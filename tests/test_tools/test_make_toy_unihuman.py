@@ -19,8 +19,9 @@ TOOL = (Path(__file__).parents[2] / 'tools' / 'dataset_converters' /
 sys.path.insert(0, str(TOOL.parent))
 
 import make_toy_unihuman as tool  # noqa: E402
-from toy_unihuman import draw_scene  # noqa: E402
-from toy_unihuman.traits import FEMALE, MALE, MAX_AGE  # noqa: E402
+
+from mmhqnet.toy import dataset, draw_scene  # noqa: E402
+from mmhqnet.toy.traits import FEMALE, MALE, MAX_AGE  # noqa: E402
 
 SMALL = ['--num-train', '12', '--num-val', '6', '--image-size', '96', '80']
 
@@ -37,7 +38,7 @@ def file_bytes(folder):
 
 def load(out, split):
     with contextlib.redirect_stdout(io.StringIO()):
-        return COCO(str(tool.annotation_file(out, split)))
+        return COCO(str(dataset.annotation_file(out, split)))
 
 
 @pytest.fixture(scope='module')
@@ -69,7 +70,7 @@ class TestFiles:
     def test_coco_unihuman_format(self, data_set):
         for split, number in (('train', 60), ('val', 6)):
             content = json.loads(
-                tool.annotation_file(data_set, split).read_text())
+                dataset.annotation_file(data_set, split).read_text())
             assert len(content['images']) == number
             for image in content['images']:
                 path = data_set / 'images' / split / image['file_name']
@@ -154,16 +155,16 @@ class TestFiles:
     def test_no_images_in_a_split(self, tmp_path):
         write(tmp_path / 'out', '--num-val', '0')
         assert load(tmp_path / 'out', 'val').anns == {}
-        assert tool.is_complete(
+        assert dataset.is_complete(
             tmp_path / 'out',
-            json.loads((tmp_path / 'out' / tool.OPTIONS_FILE).read_text()))
+            json.loads((tmp_path / 'out' / dataset.OPTIONS_FILE).read_text()))
 
 
 class TestFolder:
 
     def test_reuses_a_complete_one(self, tmp_path, capsys, monkeypatch):
         write(tmp_path / 'out')
-        monkeypatch.setattr(tool, 'draw_scene', None)  # would fail
+        monkeypatch.setattr(dataset, 'draw_scene', None)  # would fail
         write(tmp_path / 'out')
         assert 'same options' in capsys.readouterr().out
 
@@ -237,7 +238,7 @@ class TestFolder:
             return draw_scene(rng, *args)
 
         interrupt.left = 3
-        monkeypatch.setattr(tool, 'draw_scene', interrupt)
+        monkeypatch.setattr(dataset, 'draw_scene', interrupt)
         with pytest.raises(SystemExit) as stop:
             write(tmp_path / 'out', '--seed', '1')
         assert stop.value.code == 130

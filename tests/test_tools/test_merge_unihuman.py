@@ -172,7 +172,7 @@ def test_joining_twice_changes_nothing(merge, coco, wholebody):
 
 
 def test_the_result_is_a_proper_file(merge, wholebody):
-    from mmhqnet.datasets.annotation_rules import EXTRA_FIELDS, find_problems
+    from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS, find_problems
     merged = merge('--version', 'v2', wholebody=wholebody)
     assert list(find_problems(merged, 17, EXTRA_FIELDS)) == []
 

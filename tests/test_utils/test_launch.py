@@ -5,7 +5,7 @@ from urllib.error import URLError
 import pytest
 from mmengine.registry import Registry
 
-from mmhqnet.utils import InputError
+from mmhqnet.errors import InputError
 from mmhqnet.utils.launch import blame_input, load_config, nothing_half_written
 
 

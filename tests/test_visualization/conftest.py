@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
+from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
 
 @pytest.fixture

@@ -48,8 +48,8 @@ def parse_args(argv=None):
 
 def run(args):
     """Read the votes, write the labels, print what they are like."""
-    from mmhqnet.utils.annotation_votes import label_person, read_votes
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.datasets.annotations.votes import label_person, read_votes
+    from mmhqnet.errors import InputError
     if os.path.splitext(args.out)[1] not in ('.csv', '.json'):
         raise InputError(f'--out {args.out}: must end in .csv or .json')
     persons = read_votes(args.votes, args.age_groups)
@@ -79,8 +79,8 @@ def report(persons, labels, tolerances):
     Returns:
         str: Lines to print.
     """
-    from mmhqnet.utils.annotation_votes import (VOTES, age_consistency,
-                                                consistency_pairs)
+    from mmhqnet.datasets.annotations.votes import (VOTES, age_consistency,
+                                                    consistency_pairs)
     lines = []
     for attribute in VOTES:
         voted = [i for i in persons if persons[i][attribute]]
@@ -132,7 +132,7 @@ def main(argv=None):
     """Entry point."""
     args = parse_args(argv)
     # Only now: the package imports torch, and --help shall be quick.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

@@ -92,7 +92,7 @@ def check(args):
     """
     import torch
 
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.errors import InputError
     for option in ('--threads', '--repeats', '--batch-size'):
         value = vars(args)[option[2:].replace('-', '_')]
         if value < 1:
@@ -165,7 +165,7 @@ def main(argv=None):
     """Entry point."""
     args = parse_args(argv)
     # Only now: the package imports torch, and --help shall be quick.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

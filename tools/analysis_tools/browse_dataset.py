@@ -104,8 +104,8 @@ def run(args):
     from mmengine.registry import init_default_scope
     from mmengine.runner import set_random_seed
 
+    from mmhqnet.errors import InputError
     from mmhqnet.registry import DATASETS
-    from mmhqnet.utils.errors import InputError
     from mmhqnet.visualization import HumanLocalVisualizer
 
     try:
@@ -156,7 +156,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

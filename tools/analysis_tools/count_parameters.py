@@ -239,7 +239,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # Only now: the package imports torch, and --help shall be quick.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

@@ -34,7 +34,7 @@ def parse_args(argv=None):
 
 def run(args):
     """Read the file, print the table, write the figure."""
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.errors import InputError
     if args.bin_width < 1:
         raise InputError(f'--bin-width {args.bin_width}: must be 1 or more')
     num_images, persons = read_persons(args.file)
@@ -65,10 +65,10 @@ def read_persons(path):
     Raises:
         InputError: The file is malformed; names the annotation and field.
     """
-    from mmhqnet.datasets.annotation_rules import (UNLABELLED, find_problems,
-                                                   is_flagged_valid,
-                                                   read_annotation_file)
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.datasets.annotations.rules import (UNLABELLED, find_problems,
+                                                    is_flagged_valid,
+                                                    read_annotation_file)
+    from mmhqnet.errors import InputError
     content = read_annotation_file(path)
     for problem in find_problems(content, num_keypoints=17):
         raise InputError(f'{path}: {problem}')
@@ -205,7 +205,7 @@ def main(argv=None):
     """Entry point."""
     args = parse_args(argv)
     # Only now: the package imports torch, and --help shall be quick.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

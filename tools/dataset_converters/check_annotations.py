@@ -84,8 +84,8 @@ def count_labels(content, name):
         category), crowds and of each label, extra fields only if there are
         any.
     """
-    from mmhqnet.datasets.annotation_rules import (EXTRA_FIELDS, UNLABELLED,
-                                                   is_labelled)
+    from mmhqnet.datasets.annotations.rules import (EXTRA_FIELDS, UNLABELLED,
+                                                    is_labelled)
     categories = {
         category['id']
         for category in content['categories'] if category['name'] == name
@@ -131,9 +131,10 @@ def run(args):
     Raises:
         InputError: If the file cannot be read or is not JSON.
     """
-    from mmhqnet.datasets.annotation_rules import (EXTRA_FIELDS, find_problems,
-                                                   read_annotation_file)
-    from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
+    from mmhqnet.datasets.annotations.rules import (EXTRA_FIELDS,
+                                                    find_problems,
+                                                    read_annotation_file)
+    from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
     num_keypoints = load_keypoint_metainfo(args.keypoints)['num_keypoints']
     content = read_annotation_file(args.file)
@@ -162,7 +163,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     sys.exit(one_line_errors(run)(args))
 
 

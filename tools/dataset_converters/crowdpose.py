@@ -67,10 +67,10 @@ def run(args):
     Raises:
         InputError: The file cannot be read or is malformed.
     """
-    from mmhqnet.apis.json_file import write_json
-    from mmhqnet.datasets.annotation_rules import (find_problems,
-                                                   read_annotation_file)
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.datasets.annotations.rules import (find_problems,
+                                                    read_annotation_file)
+    from mmhqnet.errors import InputError
+    from mmhqnet.files import write_json
 
     content = read_annotation_file(args.annotations)
     try:
@@ -106,7 +106,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

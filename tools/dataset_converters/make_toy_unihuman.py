@@ -8,32 +8,10 @@ things; age and gender show in proportions, posture, hair, face and clothes.
 The same options always give the same bytes.
 """
 import argparse
-import json
-import os
-import shutil
 import signal
 import sys
 import time
 from pathlib import Path
-
-import cv2
-import numpy as np
-from toy_unihuman import KEYPOINT_NAMES, SKELETON, draw_scene
-
-SPLITS = ('train', 'val')
-OPTIONS_FILE = 'toy_unihuman.json'
-VERSION = 3  # of the drawing: another version is another data set
-MIN_SIZE, MAX_SIZE, MAX_PERSONS = 48, 4096, 12
-VAL_IDS = 1_000_000  # ids of the validation split begin above
-OWN_ENTRIES = {'images', 'annotations', OPTIONS_FILE}
-
-
-class UserError(ValueError):
-    """The options or the output folder are at fault; one line says how.
-
-    The tool stands alone: it imports neither the package nor torch, so that
-    it answers at once and needs numpy, OpenCV and pycocotools only.
-    """
 
 
 def parse_args(argv=None):
@@ -49,170 +27,44 @@ def parse_args(argv=None):
         description='Draw the Toy UniHuman data set: images, and annotations '
         'in COCO-UniHuman format.')
     parser.add_argument('out', type=Path, help='folder to write')
-    parser.add_argument('--num-train', type=int, default=4000, metavar='N',
-                        help='training images (default: %(default)s)')
-    parser.add_argument('--num-val', type=int, default=100, metavar='N',
-                        help='validation images (default: %(default)s)')
-    parser.add_argument('--image-size', type=int, nargs=2, default=[128, 128],
-                        metavar=('WIDTH', 'HEIGHT'),
-                        help='in pixels (default: 128 128)')
-    parser.add_argument('--max-persons', type=int, default=2, metavar='N',
-                        help='people per image: 1..N (default: %(default)s)')
-    parser.add_argument('--seed', type=int, default=0,
-                        help='same seed, same data (default: %(default)s)')
-    parser.add_argument('--unlabelled', type=float, default=0.1,
-                        metavar='FRACTION',
-                        help='share of the training people without gender, '
-                        'and of those without age (default: %(default)s)')
+    parser.add_argument(
+        '--num-train',
+        type=int,
+        default=4000,
+        metavar='N',
+        help='training images (default: %(default)s)')
+    parser.add_argument(
+        '--num-val',
+        type=int,
+        default=100,
+        metavar='N',
+        help='validation images (default: %(default)s)')
+    parser.add_argument(
+        '--image-size',
+        type=int,
+        nargs=2,
+        default=[128, 128],
+        metavar=('WIDTH', 'HEIGHT'),
+        help='in pixels (default: 128 128)')
+    parser.add_argument(
+        '--max-persons',
+        type=int,
+        default=2,
+        metavar='N',
+        help='people per image: 1..N (default: %(default)s)')
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='same seed, same data (default: %(default)s)')
+    parser.add_argument(
+        '--unlabelled',
+        type=float,
+        default=0.1,
+        metavar='FRACTION',
+        help='share of the training people without gender, '
+        'and of those without age (default: %(default)s)')
     return parser.parse_args(argv)
-
-
-def check_options(args):
-    """Raise :class:`UserError` for options that make no data set."""
-    for name in ('num_train', 'num_val', 'seed'):
-        if getattr(args, name) < 0:
-            raise UserError(f'--{name.replace("_", "-")} is '
-                            f'{getattr(args, name)}: it must not be negative')
-    if max(args.num_train, args.num_val) >= VAL_IDS:
-        raise UserError(f'--num-train and --num-val must be below {VAL_IDS}')
-    if not 1 <= args.max_persons <= MAX_PERSONS:
-        raise UserError(f'--max-persons is {args.max_persons}: it must be '
-                        f'in 1..{MAX_PERSONS}')
-    for side in args.image_size:
-        if not MIN_SIZE <= side <= MAX_SIZE:
-            raise UserError(f'--image-size has {side}: both sides must be in '
-                            f'{MIN_SIZE}..{MAX_SIZE} pixels')
-    if not 0 <= args.unlabelled <= 1:
-        raise UserError(f'--unlabelled is {args.unlabelled}: it must be a '
-                        'fraction in 0..1')
-
-
-def options_of(args):
-    """Everything the written bytes depend on, as plain JSON values."""
-    return dict(
-        version=VERSION, num_train=args.num_train, num_val=args.num_val,
-        image_size=list(args.image_size), max_persons=args.max_persons,
-        seed=args.seed, unlabelled=args.unlabelled)
-
-
-def is_complete(out, options):
-    """Whether ``out`` holds the whole data set made with ``options``."""
-    try:
-        if json.loads((out / OPTIONS_FILE).read_text()) != options:
-            return False
-        return all(
-            len(list((out / 'images' / split).glob('*.jpg'))) ==
-            options[f'num_{split}'] and annotation_file(out, split).is_file()
-            for split in SPLITS)
-    except (OSError, ValueError):
-        return False
-
-
-def check_replaceable(out):
-    """Raise :class:`UserError` if ``out`` holds anything not written here."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f'{out} is a file: name a folder to write')
-    found = {path.name for path in out.iterdir()} if out.exists() else set()
-    if found and not (OPTIONS_FILE in found and found <= OWN_ENTRIES):
-        raise UserError(f'{out} is not empty and holds other things than a '
-                        'toy data set: name another folder or empty it')
-
-
-def annotation_file(out, split):
-    """Path of the annotations of a split."""
-    return out / 'annotations' / f'toy_unihuman_{split}.json'
-
-
-def drop_attributes(annotation, rng, fraction):
-    """Forget gender and age, each with a probability, as in real labels.
-
-    Args:
-        annotation (dict): Changed in place: the key goes, ``valid`` says 0.
-        rng (np.random.Generator): Source of all chance.
-        fraction (float): Probability, the same for both.
-    """
-    for name in ('gender', 'age'):
-        if rng.random() < fraction:
-            del annotation[name]
-            annotation['valid'][name] = 0
-
-
-def write_split(out, split, options, report=print):
-    """Draw and write the images and the annotations of a split.
-
-    Args:
-        out (Path): Folder of the data set.
-        split (str): ``train`` or ``val``; ``val`` is always fully labelled.
-        options (dict): See :func:`options_of`.
-        report (Callable): Gets a line now and then. Defaults to ``print``.
-    """
-    folder = out / 'images' / split
-    folder.mkdir(parents=True)
-    annotation_file(out, split).parent.mkdir(exist_ok=True)
-    width, height = options['image_size']
-    first_id = VAL_IDS if split == 'val' else 0
-    total = options[f'num_{split}']
-    images, annotations = [], []
-    for index in range(total):
-        # one stream per image: its content does not depend on the others
-        seed = [options['seed'], SPLITS.index(split), index]
-        picture, people = draw_scene(
-            np.random.default_rng(seed), height, width,
-            options['max_persons'])
-        image = dict(id=first_id + index + 1, width=width, height=height,
-                     file_name=f'{first_id + index + 1:07d}.jpg')
-        path = folder / image['file_name']
-        quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
-        if not cv2.imwrite(str(path), picture[..., ::-1], quality):
-            raise OSError(f'cannot write {path}')
-        images.append(image)
-        forget = np.random.default_rng(seed + [1])
-        for person in people:
-            if split == 'train':
-                drop_attributes(person, forget, options['unlabelled'])
-            annotations.append(
-                dict(id=first_id + len(annotations) + 1,
-                     image_id=image['id'], **person))
-        if (index + 1) % 200 == 0 or index + 1 == total:
-            report(f'{split}: {index + 1}/{total} images')
-    content = dict(
-        info=dict(description='Toy UniHuman: drawn people, in COCO-UniHuman '
-                  'format', version=str(VERSION), options=options),
-        licenses=[], images=images, annotations=annotations,
-        categories=[dict(id=1, name='person', supercategory='person',
-                         keypoints=list(KEYPOINT_NAMES),
-                         skeleton=[list(bone) for bone in SKELETON])])
-    annotation_file(out, split).write_text(json.dumps(content))
-
-
-def make_data_set(out, options, report=print):
-    """Write the whole data set, or nothing.
-
-    Args:
-        out (Path): Folder; what an earlier call wrote there is replaced.
-        options (dict): See :func:`options_of`.
-        report (Callable): Gets lines of progress. Defaults to ``print``.
-
-    Raises:
-        UserError: If ``out`` holds something else.
-    """
-    check_replaceable(out)
-    partial = out.with_name(f'.{out.name}.partial')
-    outdated = out.with_name(f'.{out.name}.outdated')
-    for leftover in (partial, outdated):  # of a run that was killed
-        if leftover.exists():
-            shutil.rmtree(leftover)
-    try:
-        partial.mkdir(parents=True)
-        for split in SPLITS:
-            write_split(partial, split, options, report)
-        (partial / OPTIONS_FILE).write_text(json.dumps(options))
-        if out.exists():
-            os.replace(out, outdated)
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(outdated, ignore_errors=True)
 
 
 def main(argv=None):
@@ -222,6 +74,9 @@ def main(argv=None):
         argv (list[str], optional): Arguments; of the process by default.
     """
     args = parse_args(argv)
+    from mmhqnet.errors import InputError
+    from mmhqnet.toy.dataset import (check_options, is_complete, make_data_set,
+                                     options_of)
     try:
         check_options(args)
         out, options = args.out.resolve(), options_of(args)
@@ -231,7 +86,7 @@ def main(argv=None):
             return
         start = time.perf_counter()
         make_data_set(out, options)
-    except (UserError, OSError) as error:
+    except (InputError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -84,7 +84,7 @@ def parse_args(argv=None):
 
 
 def input_error(message):
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.errors import InputError
     return InputError(message)
 
 
@@ -101,7 +101,7 @@ def read_checked(path, check):
     Raises:
         InputError: If the file cannot be read or has a problem.
     """
-    from mmhqnet.datasets.annotation_rules import read_annotation_file
+    from mmhqnet.datasets.annotations.rules import read_annotation_file
     content = read_annotation_file(path)
     for problem in check(content):
         raise input_error(f'{path}: {problem}; correct the file')
@@ -121,7 +121,7 @@ def read_attributes(path):
     Raises:
         InputError: If the file cannot be read or is malformed.
     """
-    from mmhqnet.datasets.annotation_rules import read_annotation_file
+    from mmhqnet.datasets.annotations.rules import read_annotation_file
     if path.endswith('.json'):
         rows = read_annotation_file(path)
         if not (isinstance(rows, list)
@@ -367,7 +367,7 @@ def run(args):
     Raises:
         InputError: If a file or an option is at fault; nothing is written.
     """
-    from mmhqnet.datasets.annotation_rules import EXTRA_FIELDS, find_problems
+    from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS, find_problems
 
     base = join(args, lambda content: find_problems(content, 17, EXTRA_FIELDS))
     paths = [args.out] + (args.split[1:] if args.split else [])
@@ -383,7 +383,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

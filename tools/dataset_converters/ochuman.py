@@ -92,7 +92,7 @@ def find_problem(image, num_keypoints):
 
 def find_problem_of_person(person, image, num_keypoints):
     """Look through a person; see :func:`find_problem`."""
-    from mmhqnet.datasets.annotation_rules import are_numbers
+    from mmhqnet.datasets.annotations.rules import are_numbers
     box, keypoints, segments = (
         person.get(field) for field in ('bbox', 'keypoints', 'segms'))
     if not (are_numbers(box) and len(box) == 4):
@@ -183,8 +183,8 @@ def read(path):
     Raises:
         InputError: The file cannot be read or is malformed.
     """
-    from mmhqnet.datasets.annotation_rules import read_annotation_file
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.datasets.annotations.rules import read_annotation_file
+    from mmhqnet.errors import InputError
     content = read_annotation_file(path)
     try:
         names = list(content['keypoint_names'])
@@ -217,9 +217,9 @@ def run(args):
     Raises:
         InputError: The file cannot be read or is not OCHuman's.
     """
-    from mmhqnet.apis.json_file import write_json
-    from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.errors import InputError
+    from mmhqnet.files import write_json
+    from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
     path = args.annotations
     ochuman_names, images = read(path)
@@ -259,7 +259,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

@@ -39,7 +39,7 @@ def is_valid(person):
     Returns:
         bool: False also for boxes of zeros.
     """
-    from mmhqnet.datasets.annotation_rules import is_labelled
+    from mmhqnet.datasets.annotations.rules import is_labelled
     if not person.get('face_valid', True):
         return False
     return (is_labelled(person, 'face_box', 'face')
@@ -55,10 +55,10 @@ def run(args):
     Raises:
         InputError: The file cannot be read, is malformed or has no faces.
     """
-    from mmhqnet.apis.json_file import write_json
-    from mmhqnet.datasets.annotation_rules import (find_problems,
-                                                   read_annotation_file)
-    from mmhqnet.utils.errors import InputError
+    from mmhqnet.datasets.annotations.rules import (find_problems,
+                                                    read_annotation_file)
+    from mmhqnet.errors import InputError
+    from mmhqnet.files import write_json
 
     content = read_annotation_file(args.annotations)
     for problem in find_problems(content, 17, ['face_box']):
@@ -99,7 +99,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

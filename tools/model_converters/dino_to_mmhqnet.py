@@ -53,8 +53,8 @@ def run(args):
         InputError: If ``src`` is not a fitting DINO, or ``dst`` cannot be
             written.
     """
-    from mmhqnet.utils.checkpoint import (convert_dino, read_checkpoint,
-                                          write_weights)
+    from mmhqnet.checkpoints import (convert_dino, read_checkpoint,
+                                     write_weights)
     source = read_checkpoint(args.src, weights_only=True)
     weights = convert_dino(source, args.num_queries, args.person_index)
     write_weights(weights, args.dst)
@@ -70,7 +70,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # Only now: the package imports torch, and --help shall be quick.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

@@ -38,8 +38,8 @@ def run(args):
         InputError: If ``src`` is not the released checkpoint, or ``dst``
             cannot be written.
     """
-    from mmhqnet.utils.checkpoint import (convert_official, read_checkpoint,
-                                          write_weights)
+    from mmhqnet.checkpoints import (convert_official, read_checkpoint,
+                                     write_weights)
     source = read_checkpoint(args.src, weights_only=True)
     write_weights(convert_official(source), args.dst)
     print(f'wrote {args.dst}')
@@ -53,7 +53,7 @@ def main(argv=None):
     """
     args = parse_args(argv)
     # Only now: the package imports torch, and --help shall be quick.
-    from mmhqnet.utils.errors import one_line_errors
+    from mmhqnet.errors import one_line_errors
     one_line_errors(run)(args)
 
 

@@ -8,10 +8,9 @@ from mmdet.structures.mask import PolygonMasks
 from mmengine.fileio import get
 from pycocotools import mask as mask_utils
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import TRANSFORMS
-from mmhqnet.utils.errors import InputError
-
-from ..run_length_masks import RunLengthMasks
+from mmhqnet.structures.run_length_masks import RunLengthMasks
 
 
 def is_cut_off(content: bytes) -> bool:

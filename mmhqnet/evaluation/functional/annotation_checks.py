@@ -6,8 +6,8 @@ from typing import List, NamedTuple, Optional
 
 import numpy as np
 
-from mmhqnet.datasets.annotation_rules import is_flagged_valid, runs_cover
-from mmhqnet.utils.errors import InputError
+from mmhqnet.datasets.annotations.rules import is_flagged_valid, runs_cover
+from mmhqnet.errors import InputError
 
 MAX_AGE = 120
 

@@ -4,7 +4,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Sequence
 import numpy as np
 from pycocotools import mask as mask_utils
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 from .annotation_checks import (Entry, check_area, check_attribute, check_box,
                                 check_crowd, check_flag, check_image_id,

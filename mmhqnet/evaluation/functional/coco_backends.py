@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 from .greedy_matching import AREA_RANGES, IOU_THRESHOLDS
 from .ground_truth import GroundTruth

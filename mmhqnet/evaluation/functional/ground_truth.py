@@ -3,8 +3,8 @@ from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
-from mmhqnet.datasets.annotation_rules import is_flagged_valid
-from mmhqnet.utils.errors import InputError
+from mmhqnet.datasets.annotations.rules import is_flagged_valid
+from mmhqnet.errors import InputError
 
 from .annotation_checks import (Entry, check_area, check_attribute, check_box,
                                 check_crowd, check_flag, check_image_id,

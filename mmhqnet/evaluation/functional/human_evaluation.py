@@ -5,7 +5,7 @@ from typing import Dict, Optional, Sequence, Union
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 from .annotation_checks import is_number
 from .attributes import columns_attribute_ap

@@ -7,7 +7,7 @@ from typing import Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 from .annotation_checks import (Entry, check_box, check_image_id,
                                 check_keypoints, check_mask_result,

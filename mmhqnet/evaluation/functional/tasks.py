@@ -1,7 +1,7 @@
 """The tasks that are evaluated and what each of them needs."""
 from typing import List, NamedTuple, Optional, Sequence, Union
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 
 class Task(NamedTuple):

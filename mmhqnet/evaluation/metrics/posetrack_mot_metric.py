@@ -11,10 +11,10 @@ from terminaltables import AsciiTable
 
 from mmhqnet.datasets.posetrack21 import (list_sequences, load_sequence,
                                           parse_tracks, read_text)
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation.mot import (Frame, MOTCounts, count_sequence,
                                     in_ignore_regions)
 from mmhqnet.registry import METRICS
-from mmhqnet.utils.errors import InputError
 
 
 @METRICS.register_module()

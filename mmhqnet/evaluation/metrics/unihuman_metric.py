@@ -11,8 +11,8 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import METRICS
-from mmhqnet.utils.errors import InputError
 
 from ..functional.annotation_checks import read_json
 from ..functional.ground_truth import GroundTruth

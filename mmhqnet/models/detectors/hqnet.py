@@ -8,11 +8,11 @@ from mmdet.models.layers import SinePositionalEncoding
 from mmdet.structures import OptSampleList
 from torch import Tensor, nn
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
-from mmhqnet.utils import InputError
 
+from ..encoded_images import EncodedImages
 from ..layers import DenoisingQueryGenerator, HQNetDecoder, HQNetEncoder
-from ..task_heads import EncodedImages
 
 
 @MODELS.register_module()

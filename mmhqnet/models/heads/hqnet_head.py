@@ -10,12 +10,13 @@ from mmdet.utils import InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
-from mmhqnet.utils import InputError
 
+from ..encoded_images import EncodedImages
 from ..losses import count, layer_mean
 from ..matching import Assignment, denoising_assignment
-from ..task_heads import EncodedImages, TaskHead
+from ..task_heads import TaskHead
 
 Outputs = Dict[str, Dict[str, Tensor]]
 

@@ -1,16 +1,13 @@
-from .deformable_attention import MSDeformAttention
 from .denoising import DenoisingQueryGenerator
 from .keypoint_heatmap import KeypointHeatmap
 from .mlp import build_mlp
 from .pixel_embedding import PixelEmbedding
 from .point_sampling import sample_points, uncertain_points
-from .pose_refinement import PoseRefinementDecoder
 from .transformer import (DecoderLayer, EncoderLayer, HQNetDecoder,
                           HQNetEncoder, init_transformer)
 
 __all__ = [
-    'MSDeformAttention', 'DenoisingQueryGenerator', 'KeypointHeatmap',
-    'build_mlp', 'PixelEmbedding', 'sample_points', 'uncertain_points',
-    'PoseRefinementDecoder', 'DecoderLayer', 'EncoderLayer', 'HQNetDecoder',
-    'HQNetEncoder', 'init_transformer'
+    'DenoisingQueryGenerator', 'KeypointHeatmap', 'build_mlp',
+    'PixelEmbedding', 'sample_points', 'uncertain_points', 'DecoderLayer',
+    'EncoderLayer', 'HQNetDecoder', 'HQNetEncoder', 'init_transformer'
 ]

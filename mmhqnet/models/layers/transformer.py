@@ -17,7 +17,7 @@ from mmdet.models.layers import (MLP, DeformableDetrTransformerDecoderLayer,
 from mmengine.model import ModuleList
 from torch import Tensor, nn
 
-from .deformable_attention import MSDeformAttention
+from mmhqnet.ops.deformable_attention import MSDeformAttention
 
 
 class EncoderLayer(DeformableDetrTransformerEncoderLayer):

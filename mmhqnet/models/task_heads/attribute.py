@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS
 
+from ..encoded_images import EncodedImages
 from ..layers import build_mlp
 from ..losses import count, expected_value, layer_mean
 from ..matching import Assignment
-from .base import EncodedImages, TaskHead
+from .base import TaskHead
 
 
 class AttributeHead(TaskHead):

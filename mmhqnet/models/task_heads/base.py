@@ -1,56 +1,13 @@
 """What a task has to write: the interface between HQNet and its tasks."""
 import copy
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
-import torch
 from mmengine.model import BaseModule, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from ..encoded_images import EncodedImages
 from ..matching import Assignment
-
-
-@dataclass
-class EncodedImages:
-    """What the encoder knows about a batch of images.
-
-    Attributes:
-        memory (Tensor): Encoder output, (bs, num_tokens, dim); level after
-            level, strides 8, 16, 32, 64.
-        memory_mask (Tensor, optional): True where a token is padding, (bs,
-            num_tokens); None without padding.
-        memory_pos (Tensor): Positional encoding of the tokens, (bs,
-            num_tokens, dim).
-        spatial_shapes (list[tuple[int, int]]): (h, w) of each level.
-        level_start_index (Tensor): First token of each level, (num_levels, ).
-        valid_ratios (Tensor): Share (w, h) of each level that is not padding,
-            (bs, num_levels, 2).
-        pixel_embedding (Tensor, optional): (bs, dim, H/4, W/4), there if a
-            task asked for it.
-        img_metas (list[dict]): Meta information of the images.
-    """
-    memory: Tensor
-    memory_mask: Optional[Tensor]
-    memory_pos: Tensor
-    spatial_shapes: List[Tuple[int, int]]
-    level_start_index: Tensor
-    valid_ratios: Tensor
-    pixel_embedding: Optional[Tensor]
-    img_metas: List[dict]
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type for coordinates and targets, under mixed precision too."""
-        return torch.promote_types(self.memory.dtype, torch.float32)
-
-    def image_sizes(self) -> Tensor:
-        """(w, h) of each image without padding, in pixels, (bs, 2)."""
-        sizes = [meta['img_shape'][1::-1] for meta in self.img_metas]
-        # An ordinary copy would wait for the device.
-        return torch.tensor(
-            sizes, dtype=self.dtype).to(
-                self.memory.device, non_blocking=True)
 
 
 class TaskHead(BaseModule):

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from mmhqnet.registry import MODELS
 
+from ..encoded_images import EncodedImages
 from ..layers import build_mlp, sample_points, uncertain_points
 from ..losses import count, layer_mean
 from ..matching import Assignment
-from .base import EncodedImages, TaskHead
+from .base import TaskHead
 
 # Pixels of masks that are drawn at a time.
 CHUNK = 2**20

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS, TASK_UTILS
 
+from ..encoded_images import EncodedImages
 from ..layers import build_mlp
 from ..losses import COCO_SIGMAS, count, layer_mean
 from ..matching import Assignment
-from .base import EncodedImages, TaskHead
+from .base import TaskHead
 
 
 class PoseTargets(NamedTuple):

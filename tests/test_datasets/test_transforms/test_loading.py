@@ -7,7 +7,7 @@ from mmengine.dataset import Compose
 
 from mmhqnet.datasets import LoadHumanAnnotations, LoadHumanImage
 from mmhqnet.datasets.transforms.loading import is_cut_off
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 
 def test_images_are_the_same_as_mmcvs(photos):

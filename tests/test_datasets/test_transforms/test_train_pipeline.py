@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
 from mmhqnet.registry import DATASETS
+from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
 ROOT = Path(__file__).parents[3]
 PIPELINES = {

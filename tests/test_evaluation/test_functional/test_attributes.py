@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation import GroundTruth, attribute_ap
 from mmhqnet.evaluation.functional.attributes import (columns_attribute_ap,
                                                       detected_persons)
-from mmhqnet.utils.errors import InputError
 
 MALE, FEMALE = 0, 1
 LEFT, RIGHT = [0, 0, 100, 100], [200, 0, 100, 100]  # large persons

@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation import GroundTruth
 from mmhqnet.evaluation.functional.coco_backends import (BACKENDS, CocoBackend,
                                                          statistics_of)
-from mmhqnet.utils.errors import InputError
 
 IOU_TYPES = ('bbox', 'segm', 'keypoints')
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from mmhqnet.evaluation import (GroundTruth, HumanEvaluator, HumanPredictions)
+from mmhqnet.evaluation import GroundTruth, HumanEvaluator, HumanPredictions
 
 HEIGHT, WIDTH = 120, 900
 # x and size of squares: two large ones, elsewhere, and 20^2 < 32^2 pixels

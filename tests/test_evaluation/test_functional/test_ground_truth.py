@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation import GroundTruth
-from mmhqnet.utils.errors import InputError
 
 DATASET = dict(
     images=[dict(id=5, height=20, width=30)],

@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation import (GroundTruth, HumanEvaluator, HumanPredictions,
                                 results_table)
-from mmhqnet.utils.errors import InputError
 
 DATASET = dict(
     images=[dict(id=1, height=200, width=200)],

@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation import HumanPredictions, ResultFiles
-from mmhqnet.utils.errors import InputError
 
 RLE = dict(size=[4, 4], counts=b'88')
 IMAGES = [

@@ -15,10 +15,10 @@ from pycocotools import mask as mask_utils
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation import attribute_ap
 from mmhqnet.evaluation.metrics.unihuman_metric import encode_masks
 from mmhqnet.registry import METRICS
-from mmhqnet.utils.errors import InputError
 
 EVAL_RESULTS = Path(__file__).parents[3] / 'tools/eval_results.py'
 

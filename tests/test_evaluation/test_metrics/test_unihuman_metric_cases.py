@@ -7,8 +7,8 @@ import torch
 from mmengine.structures import InstanceData
 from pycocotools import mask as mask_utils
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import METRICS
-from mmhqnet.utils.errors import InputError
 
 
 def two_persons():

@@ -6,9 +6,9 @@ import torch
 from mmdet.models.detectors import DINO
 from mmdet.models.layers import inverse_sigmoid
 
+from mmhqnet.errors import InputError
 from mmhqnet.models.detectors import HQNet
 from mmhqnet.registry import MODELS
-from mmhqnet.utils import InputError
 
 SHAPES = dict(full=[(64, 96), (64, 96)], padded=[(64, 96), (48, 80)])
 

@@ -6,9 +6,9 @@ import torch
 from mmdet.structures.bbox import bbox_overlaps
 from scipy.optimize import linear_sum_assignment
 
+from mmhqnet.errors import InputError
 from mmhqnet.models.heads.hqnet_head import _stack
 from mmhqnet.registry import MODELS
-from mmhqnet.utils import InputError
 
 EPS = float(torch.finfo(torch.float32).eps)
 NUM_LAYERS, NUM_QUERIES, DIMS = 3, 6, 32

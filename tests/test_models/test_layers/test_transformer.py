@@ -5,7 +5,8 @@ from mmdet.models.layers import (DeformableDetrTransformerEncoder,
 from torch import nn
 
 from mmhqnet.models.layers import (HQNetDecoder, HQNetEncoder,
-                                   MSDeformAttention, init_transformer)
+                                   init_transformer)
+from mmhqnet.ops import MSDeformAttention
 
 
 def coder_cfg(dims, layers=2):

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from mmhqnet.models.matching import Assignment
-from mmhqnet.models.task_heads import AgeHead, GenderHead
-from mmhqnet.models.task_heads import attribute
+from mmhqnet.models.task_heads import AgeHead, GenderHead, attribute
 
 NUM_LAYERS, NUM_QUERIES, DIMS = 3, 4, 16
 EPS = float(torch.finfo(torch.float32).eps)

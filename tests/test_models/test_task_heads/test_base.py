@@ -8,10 +8,10 @@ from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.structures import InstanceData
 from torch import nn
 
+from mmhqnet.errors import InputError
 from mmhqnet.models.losses import count, layer_mean
 from mmhqnet.models.task_heads import TaskHead
 from mmhqnet.registry import MODELS
-from mmhqnet.utils import InputError
 
 
 @MODELS.register_module()

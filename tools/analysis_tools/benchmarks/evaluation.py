@@ -7,11 +7,11 @@ import torch
 from mmdet.structures.mask import encode_mask_results
 from pycocotools import mask as mask_utils
 
+from mmhqnet.errors import InputError
 from mmhqnet.evaluation.functional.ground_truth import GroundTruth
 from mmhqnet.evaluation.functional.human_evaluation import HumanEvaluator
 from mmhqnet.evaluation.functional.predictions import HumanPredictions
 from mmhqnet.evaluation.metrics.unihuman_metric import encode_masks
-from mmhqnet.utils.errors import InputError
 
 from .measure import Options, interleave
 from .people import make_persons

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from mmhqnet.models.detectors import HQNet
 from mmhqnet.models.heads import HQNetHead
-from mmhqnet.models.layers.pose_refinement import (PoseRefinementDecoder,
-                                                   PoseRefinementLayer)
+from mmhqnet.models.pose_refiners.decoder import (PoseRefinementDecoder,
+                                                  PoseRefinementLayer)
 
 
 class NaiveHQNet(HQNet):

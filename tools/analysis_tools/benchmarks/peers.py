@@ -15,9 +15,9 @@ from mmengine.hub import get_config
 from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
 
-from mmhqnet.models.layers import MSDeformAttention
+from mmhqnet.errors import InputError
+from mmhqnet.ops import MSDeformAttention
 from mmhqnet.registry import MODELS
-from mmhqnet.utils.errors import InputError
 
 from .measure import Options
 

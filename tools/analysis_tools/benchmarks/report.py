@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 from .measure import Timing
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmhqnet.models.layers import deformable_attention
+from mmhqnet.ops import deformable_attention
 
 from . import peers
 from .device_waits import DeviceWaits

@@ -2,9 +2,9 @@ import sys
 
 import pytest
 
-from mmhqnet.datasets import keypoint_metainfo
-from mmhqnet.datasets.keypoint_metainfo import load_keypoint_metainfo
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
+from mmhqnet.structures import keypoint_metainfo
+from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 
 
 @pytest.mark.parametrize('name, num_keypoints', [('coco', 17), ('ochuman', 17),

@@ -4,10 +4,11 @@ import math
 import numpy as np
 import pytest
 
-from mmhqnet.utils.annotation_votes import (age_consistency, age_group_mode,
-                                            age_inliers, apparent_age,
-                                            consistency_pairs, label_person,
-                                            majority)
+from mmhqnet.datasets.annotations.votes import (age_consistency,
+                                                age_group_mode, age_inliers,
+                                                apparent_age,
+                                                consistency_pairs,
+                                                label_person, majority)
 
 
 def test_majority():

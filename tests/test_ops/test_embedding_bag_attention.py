@@ -6,9 +6,9 @@ import torch
 from mmcv.ops.multi_scale_deform_attn import \
     multi_scale_deformable_attn_pytorch
 
-from mmhqnet.models.layers import deformable_attention as module
-from mmhqnet.models.layers import embedding_bag_attention as bags
-from mmhqnet.models.layers.deformable_attention import ms_deform_attn
+from mmhqnet.ops import deformable_attention as module
+from mmhqnet.ops import embedding_bag_attention as bags
+from mmhqnet.ops.deformable_attention import ms_deform_attn
 
 SHAPES = ((6, 9), (3, 5), (2, 2))
 THIN_SHAPES = ((1, 7), (5, 1), (1, 1), (4, 3))

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmhqnet.registry import MODELS
+
 from .embedding_bag_attention import embedding_bag_attention
 
 IMPLEMENTATIONS = ('auto', 'mmcv', 'embedding_bag', 'grid_sample')

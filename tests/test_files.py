@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmhqnet.apis.json_file import write_json
+from mmhqnet.files import write_json
 
 
 def test_content_comes_back_and_folders_are_made(tmp_path):

@@ -14,9 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Iterator, Optional, Sequence, Union
 
-from mmhqnet.utils.errors import InputError
-
-from .run_length_masks import run_lengths
+from mmhqnet.errors import InputError
+from mmhqnet.structures.run_length_masks import run_lengths
 
 MAX_AGE = 85
 # The evaluator of COCO-UniHuman reads -1 as "not labelled".

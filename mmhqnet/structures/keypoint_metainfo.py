@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmhqnet.utils.errors import InputError
+from mmhqnet.errors import InputError
 
 
 def _mmpose_dataset_configs() -> Path:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_utils
 
-from mmhqnet.datasets.annotation_rules import (find_problems,
-                                               read_annotation_file,
-                                               runs_cover)
-from mmhqnet.utils.errors import InputError
+from mmhqnet.datasets.annotations.rules import (find_problems,
+                                                read_annotation_file,
+                                                runs_cover)
+from mmhqnet.errors import InputError
 
 
 def problems_of(content, extra_fields=(), **kwargs):

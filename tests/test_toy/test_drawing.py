@@ -1,20 +1,13 @@
 """The drawings of toy UniHuman: annotated exactly, age and gender visible."""
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-sys.path.insert(
-    0, str(Path(__file__).parents[2] / 'tools' / 'dataset_converters'))
-
-from toy_unihuman import KEYPOINT_NAMES, draw_scene  # noqa: E402
-from toy_unihuman.body import sample_pose  # noqa: E402
-from toy_unihuman.canvas import Canvas  # noqa: E402
-from toy_unihuman.figure import PARTS, Figure  # noqa: E402
-from toy_unihuman.scene import _annotate  # noqa: E402
-from toy_unihuman.traits import (FEMALE, MALE, MAX_AGE, fashion,  # noqa: E402
-                                 sample_traits)
+from mmhqnet.toy import KEYPOINT_NAMES, draw_scene
+from mmhqnet.toy.body import sample_pose
+from mmhqnet.toy.canvas import Canvas
+from mmhqnet.toy.figure import PARTS, Figure
+from mmhqnet.toy.scene import _annotate
+from mmhqnet.toy.traits import FEMALE, MALE, MAX_AGE, fashion, sample_traits
 
 
 def person(age=30, gender=MALE, seed=0):

@@ -2,7 +2,8 @@
 
 ``traits`` invents a person, ``body`` poses the skeleton in 3D, ``figure``
 paints it, ``scenery`` paints the world around it, ``scene`` puts all of that
-in one picture and reads the annotations off the painted labels.
+in one picture and reads the annotations off the painted labels, ``dataset``
+writes many of them.
 """
 from .scene import KEYPOINT_NAMES, SKELETON, draw_scene
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmdet.models.layers import DeformableDetrTransformerDecoder
 
-from mmhqnet.models.layers import PoseRefinementDecoder
+from mmhqnet.models.pose_refiners import PoseRefinementDecoder
 
 DIMS, K = 32, 17
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS
 
-from .mlp import build_mlp
-from .transformer import DecoderLayer, init_transformer
+from ..layers.mlp import build_mlp
+from ..layers.transformer import DecoderLayer, init_transformer
 
 
 class PoseRefinementLayer(DecoderLayer):

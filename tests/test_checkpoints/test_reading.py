@@ -8,10 +8,10 @@ import pytest
 import torch
 from mmengine.utils import digit_version
 
-from mmhqnet.utils.checkpoint import (check_weights_fit, convert_dino,
-                                      convert_official, read_checkpoint,
-                                      stored_config, write_weights)
-from mmhqnet.utils.errors import InputError
+from mmhqnet.checkpoints import (check_weights_fit, convert_dino,
+                                 convert_official, read_checkpoint,
+                                 stored_config, write_weights)
+from mmhqnet.errors import InputError
 
 REFERENCE_KEYS = (
     Path(__file__).parents[1] / 'data/parity/reference_keys.json')
@@ -278,7 +278,7 @@ def test_wrapped_official_checkpoints(official):
 
 def test_mesh_heads_are_dropped_with_one_message(official, mesh, monkeypatch):
     messages = []
-    monkeypatch.setattr('mmhqnet.utils.checkpoint.print_log',
+    monkeypatch.setattr('mmhqnet.checkpoints.official.print_log',
                         lambda message, **kwargs: messages.append(message))
     before = set(official)
     assert convert_official(official).keys() == convert_official({

@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .errors import InputError
+from mmhqnet.errors import InputError
 
 VOTES = ('gender', 'age_group', 'age')
 GENDERS = {'0': 0, 'male': 0, '1': 1, 'female': 1}

@@ -1,7 +1,7 @@
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from mmhqnet.utils import InputError, one_line_errors
+from mmhqnet.errors import InputError, one_line_errors
 
 
 class Broken(Dataset):

@@ -13,9 +13,9 @@ from mmengine.structures import InstanceData
 from pycocotools import mask as mask_utils
 
 from mmhqnet.datasets import LoadHumanAnnotations
-from mmhqnet.datasets.run_length_masks import (RunLengthMasks, decode_columns,
-                                               run_lengths)
 from mmhqnet.registry import DATASETS
+from mmhqnet.structures.run_length_masks import (RunLengthMasks,
+                                                 decode_columns, run_lengths)
 
 SIZE = (48, 64)
 

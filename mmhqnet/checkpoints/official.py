@@ -5,10 +5,15 @@ and a module without memory whose weights have the names and shapes of both
 (spec 8). The release keeps all seven copies of a branch, the decoder's six and
 the one of the encoder's proposals, in this order, as we do.
 """
-from typing import Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
 import torch
-from torch import nn
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from mmhqnet.errors import InputError
+
+from .reading import weights_of
 
 DIMS = 256
 NUM_LAYERS = 6
@@ -30,6 +35,65 @@ class Weight(NamedTuple):
     official: str
     name: str
     shape: Tuple[int, ...]
+
+
+def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Rename the weights of the authors' release to ours (spec 8).
+
+    Everything we use is kept as it is, except that the gender branches are
+    negated: the released ones give the probability of label 0 (spec 10.1).
+    The mesh heads, for which we have no task, are left out with a message.
+    The result fits the main config, whose task heads are called ``mask``,
+    ``pose``, ``gender`` and ``age``.
+
+    Args:
+        state_dict (dict[str, Tensor]): Weights of the released HQNet with
+            ResNet-50, or a checkpoint with them in ``state_dict``. Names may
+            have the prefix ``module.``.
+
+    Returns:
+        dict[str, Tensor]: Weights for a strict load.
+
+    Raises:
+        InputError: If weights are missing, unknown or of another shape.
+    """
+    weights = weights_of(state_dict)
+    mesh = [name for name in weights if name.startswith(MESH_HEADS)]
+    if mesh:
+        print_log(
+            f'{len(mesh)} weights of the mesh heads (such as {mesh[0]}) are '
+            'left out: mmhqnet has no such task',
+            logger='current')
+    layout = official_layout()
+    known = {weight.official for weight in layout}
+    _check_layout(
+        missing=known - weights.keys(),
+        unexpected=weights.keys() - known - set(mesh),
+        misshapen=[
+            f'{weight.official} is {tuple(found.shape)} instead of '
+            f'{weight.shape}' for weight in layout
+            if (found := weights.get(weight.official)) is not None
+            and found.shape != weight.shape
+        ])
+    return {
+        weight.name:
+        -weights[weight.official]
+        if '.task_heads.gender.' in weight.name else weights[weight.official]
+        for weight in layout
+    }
+
+
+def _check_layout(**faults: Iterable[str]) -> None:
+    """Raise an error that lists the faults under their names, if any."""
+    lists = []
+    for fault, names in faults.items():
+        if names:
+            first = ', '.join(sorted(names)[:3])
+            more = ', ...' if len(names) > 3 else ''
+            lists.append(f'{len(names)} {fault} ({first}{more})')
+    if lists:
+        raise InputError('these are not the weights of the released HQNet '
+                         f'with ResNet-50: {"; ".join(lists)}')
 
 
 def official_layout() -> List[Weight]:

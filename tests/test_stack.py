@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from mmhqnet.utils import stack
+from mmhqnet import stack
 
 
 @pytest.fixture

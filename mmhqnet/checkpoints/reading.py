@@ -1,0 +1,156 @@
+"""Reading and writing checkpoints: a wrong one is named, not half loaded."""
+import os
+import re
+from typing import Dict, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+from mmhqnet.errors import InputError
+
+
+def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
+    """Read a checkpoint onto the CPU.
+
+    Args:
+        path (str): File, or address that mmengine can open.
+        weights_only (bool, optional): True refuses, on every PyTorch, a file
+            that is more than tensors, plain containers and text, because
+            building anything else can run code that the file brings along.
+            By default only PyTorch 2.6 or newer refuses it, and older ones
+            trust the file.
+
+    Returns:
+        dict: The checkpoint; with the weights in ``state_dict``.
+
+    Raises:
+        InputError: If it is missing, damaged, unsafe or not a checkpoint.
+    """
+    is_file = os.path.isfile(path)
+    if not is_file and (weights_only or '://' not in path):
+        raise InputError(f'checkpoint {path} does not exist')
+    try:
+        checkpoint = torch.load(
+            path, map_location='cpu', weights_only=weights_only
+        ) if is_file else CheckpointLoader.load_checkpoint(path, 'cpu')
+    except OSError as error:
+        raise InputError(
+            f'checkpoint {path} cannot be opened ({error})') from error
+    except Exception as error:  # of a damaged file there can be any
+        raise InputError(f'checkpoint {path} {_fault(error)}') from error
+    if not isinstance(checkpoint, dict):
+        raise InputError(f'checkpoint {path} holds no weights but a '
+                         f'{type(checkpoint).__name__}')
+    if 'state_dict' not in checkpoint:
+        checkpoint = dict(state_dict=checkpoint)
+    return checkpoint
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a file that PyTorch does not read."""
+    # PyTorch's restricted unpickler names what it does not build.
+    unsafe = re.search(r'unsupported (?:global: |class )?(?:global )?([\w.]+)',
+                       str(error), re.IGNORECASE)
+    if unsafe and '.' in unsafe[1]:
+        return (f'is refused: it asks for {unsafe[1]}, and building more than '
+                'tensors, plain containers and text could run any code; do '
+                'not trust this file')
+    return ('cannot be read: it is damaged, not a PyTorch checkpoint, or '
+            'holds objects that are not safe to load')
+
+
+def stored_config(checkpoint: dict, path: str) -> Config:
+    """The config that a checkpoint was trained with.
+
+    Args:
+        checkpoint (dict): As :func:`read_checkpoint` gives it.
+        path (str): Where it comes from, for the message.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        InputError: If the checkpoint holds none.
+    """
+    runtime = checkpoint.get('message_hub', {}).get('runtime_info', {})
+    text = runtime.get('cfg') or checkpoint.get('meta', {}).get('cfg')
+    if text is None:
+        raise InputError(f'checkpoint {path} holds no config; name one')
+    return Config.fromstring(text, file_format='.py')
+
+
+def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
+    """See to it that every weight of the model is in the checkpoint.
+
+    Weights that the model has no use for (of a task that is switched off)
+    are fine.
+
+    Args:
+        model (nn.Module): The model to be loaded.
+        state_dict (dict): Weights by name.
+        path (str): Where they come from, for the message.
+
+    Raises:
+        InputError: If weights are missing or have another shape.
+    """
+    stored = without_wrapper(state_dict)
+    wanted = {
+        name: weight
+        for name, weight in model.state_dict().items()
+        if not name.endswith('num_batches_tracked')
+    }
+    unfit = [
+        name for name, weight in wanted.items()
+        if getattr(stored.get(name), 'shape', None) != weight.shape
+    ]
+    if unfit:
+        raise InputError(
+            f'checkpoint {path} is of another architecture: {len(unfit)} of '
+            f"the model's {len(wanted)} weights are missing in it or have "
+            f'another shape (the first: {unfit[0]}); use the config it was '
+            'trained with')
+
+
+def write_weights(weights: Dict[str, Tensor], path: str) -> None:
+    """Write weights as a checkpoint for testing or for ``load_from``.
+
+    Args:
+        weights (dict[str, Tensor]): Weights by name.
+        path (str): File to write; its folder is made.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    meta = dict(dataset_meta=dict(classes=('person', )))
+    try:
+        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        with open(path, 'wb') as file:
+            torch.save(dict(meta=meta, state_dict=weights), file)
+    except OSError as error:
+        raise InputError(f'cannot write {path} ({error.strerror})') from error
+
+
+def weights_of(checkpoint: dict) -> Dict[str, Tensor]:
+    """The tensors of a checkpoint or state dict."""
+    weights = checkpoint
+    if isinstance(checkpoint, dict):
+        weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, dict):
+        raise InputError('expected weights by name, got a '
+                         f'{type(weights).__name__}')
+    weights = without_wrapper(weights)
+    for name, weight in weights.items():
+        if not isinstance(weight, Tensor):
+            raise InputError(f'{name} is not a weight but a '
+                             f'{type(weight).__name__}')
+    return weights
+
+
+def without_wrapper(state_dict: dict) -> dict:
+    """Names without the prefix that distributed training puts before."""
+    return {
+        name.removeprefix('module.'): weight
+        for name, weight in state_dict.items()
+    }

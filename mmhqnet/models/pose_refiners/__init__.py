@@ -1,0 +1,3 @@
+from .decoder import PoseRefinementDecoder
+
+__all__ = ['PoseRefinementDecoder']

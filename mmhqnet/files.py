@@ -1,7 +1,10 @@
+"""Files and folders that are either whole or not there."""
 import json
 import os
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Iterator, Union
 
 
 def write_json(path: Union[str, Path], content: Any) -> None:
@@ -19,3 +22,26 @@ def write_json(path: Union[str, Path], content: Any) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder that takes its place, and replaces an older one, when done.
+
+    Yields:
+        Path: An empty folder beside ``path``; it goes when filling fails.
+    """
+    partial = path.with_name(f'.{path.name}.partial')
+    outdated = path.with_name(f'.{path.name}.outdated')
+    for leftover in (partial, outdated):  # of a run that was killed
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if path.exists():
+            os.replace(path, outdated)
+        os.replace(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(outdated, ignore_errors=True)

@@ -1,9 +1,7 @@
 """PoseTrack21's multi-object tracking files as an mmdet data set."""
-import csv
-import io
 import json
 import os.path as osp
-from typing import Dict, List, Sequence, Tuple
+from typing import List, Tuple
 
 import numpy as np
 from mmdet.datasets.base_video_dataset import BaseVideoDataset
@@ -13,9 +11,9 @@ from PIL import Image
 from mmhqnet.errors import InputError
 from mmhqnet.registry import DATASETS
 
+from .annotations.mot_files import Frame, parse_tracks, read_text
+
 PERSON = 1  # category id
-# ids (n,) and boxes (n, 4), (x, y, w, h), of one frame
-Frame = Tuple[np.ndarray, np.ndarray]
 
 
 @DATASETS.register_module()
@@ -242,74 +240,3 @@ def _parse_ignore_regions(entry: dict, where: str) -> List[np.ndarray]:
             raise InputError(f"{where}: a polygon of 'ignore_regions_x' needs "
                              'three or more finite points')
     return polygons
-
-
-def parse_tracks(text: str, path: str, num_frames: int) -> List[Frame]:
-    """Read boxes with identities in the columns of MOT17.
-
-    Rows with a confidence of 0 are not to be evaluated and left out.
-
-    Args:
-        text (str): Content of the file: frame (from 1), id, left, top,
-            width, height, confidence, and columns that are not read.
-        path (str): Its name, for error messages.
-        num_frames (int): Length of the sequence.
-
-    Returns:
-        list[Tuple[ndarray, ndarray]]: For each frame the ids (n,) and boxes
-        (n, 4), (x, y, w, h) in pixels.
-
-    Raises:
-        InputError: The content is malformed.
-    """
-    frames: List[Dict[int, Sequence[float]]] = [{} for _ in range(num_frames)]
-    reader = csv.reader(io.StringIO(text))
-    for row in reader:
-        if not row:
-            continue
-        where = f'{path}, line {reader.line_num}'
-        if len(row) < 7:
-            raise InputError(f'{where}: {len(row)} columns, expected frame, '
-                             'id, left, top, width, height, confidence, ...')
-        frame = _number(row[0], 'frame', where, integer=True)
-        track = _number(row[1], 'id', where, integer=True)
-        box = [
-            _number(value, name, where)
-            for name, value in zip(('left', 'top', 'width', 'height'), row[2:])
-        ]
-        if not 1 <= frame <= num_frames:
-            raise InputError(f'{where}: frame {frame} is outside of this '
-                             f'sequence of {num_frames} frames')
-        if min(box[2:]) < 0:
-            raise InputError(f'{where}: width or height is negative')
-        if _number(row[6], 'confidence', where) == 0:
-            continue
-        if track in frames[frame - 1]:
-            raise InputError(
-                f'{where}: id {track} occurs twice in frame {frame}')
-        frames[frame - 1][track] = box
-    return [(np.array(list(frame), int), np.array(list(frame.values()),
-                                                  float).reshape(-1, 4))
-            for frame in frames]
-
-
-def _number(text: str, name: str, where: str, integer: bool = False):
-    try:
-        value = float(text)
-        if integer and value == int(value) and abs(value) < 2**53:
-            return int(value)
-        if not integer and np.isfinite(value):
-            return value
-    except (ValueError, OverflowError):  # int() of nan or infinity
-        pass
-    kind = 'an integer' if integer else 'a finite number'
-    raise InputError(f"{where}: {name} is '{text.strip()}', must be {kind}")
-
-
-def read_text(path: str, backend_args=None) -> str:
-    """Content of a text file, or an ``InputError`` that names it."""
-    try:
-        return fileio.get_text(path, backend_args=backend_args)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f'{path}: cannot read this file '
-                         f'({type(error).__name__})') from error

@@ -12,10 +12,8 @@ import shapely
 from pycocotools import mask as mask_utils
 from scipy.optimize import linear_sum_assignment
 
+from mmhqnet.datasets.annotations.mot_files import Frame
 from mmhqnet.errors import InputError
-
-# ids (n,) and boxes (n, 4) as left, top, width, height, of one frame
-Frame = Tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,45 @@ def sample_pose(rng, traits):
     Returns:
         Pose: Standing on y = 0.
     """
-    arms_and_legs, prop_side = _activity(rng, traits)
+    names, prop_side = _activity(rng, traits)
+    lean = np.deg2rad(rng.normal(0, 2.5))
+    limbs = {}
+    for index, (name, side) in enumerate(SIDES):
+        limbs[f'{name}_arm'] = _segments(rng, ARMS[names[index]], side)
+        limbs[f'{name}_leg'] = _segments(rng, LEGS[names[2 + index]], side)
+    yaw = _sample_yaw(rng)
+    return Pose(
+        _joints(traits, limbs, lean), yaw,
+        yaw + np.deg2rad(rng.normal(0, 10)), np.deg2rad(rng.normal(0, 5)),
+        prop_side)
+
+
+def walking_pose(traits, phase, yaw):
+    """Put a person into a moment of a walk.
+
+    Args:
+        traits (Traits): Whose body it is.
+        phase (float): Radians; two steps are 2 pi.
+        yaw (float): Where the person walks to, see :class:`Pose`.
+
+    Returns:
+        Pose: Standing on y = 0.
+    """
+    limbs = {}
+    for name, side in SIDES:
+        swing = side * np.sin(phase)  # of the leg; the arm goes against it
+        knee = 30 * max(0, side * np.cos(phase)) + 4  # bends on its way
+        limbs[f'{name}_arm'] = (_direction((14, -18 * swing), side),
+                                _direction((8, 12 - 18 * swing), side))
+        limbs[f'{name}_leg'] = (_direction((4, 22 * swing), side),
+                                _direction((2, 22 * swing - knee), side))
+    return Pose(_joints(traits, limbs, 0.0), yaw, yaw, 0.0, 'right')
+
+
+def _joints(traits, limbs, lean):
+    """Joints of a body that stands on y = 0, from its limbs' directions."""
     neck = 0.035
     torso = 1 - traits.leg - traits.head - neck
-    lean = np.deg2rad(rng.normal(0, 2.5))
     stoop = np.deg2rad(traits.stoop)
     spine = np.array([np.sin(lean), np.cos(lean) * np.cos(stoop),
                       np.sin(stoop)])
@@ -129,10 +164,10 @@ def sample_pose(rng, traits):
     nod = np.array([spine[0], np.cos(1.7 * stoop), np.sin(1.7 * stoop)])
     joints['head'] = joints['neck'] + nod * (neck + traits.head / 2)
 
-    for index, (name, side) in enumerate(SIDES):
+    for name, side in SIDES:
         shoulder = (joints['neck'] + across * side * traits.shoulder -
                     spine * 0.04)
-        upper, lower = _segments(rng, ARMS[arms_and_legs[index]], side)
+        upper, lower = limbs[f'{name}_arm']
         joints[f'{name}_shoulder'] = shoulder
         joints[f'{name}_elbow'] = shoulder + upper * traits.arm * 0.53
         joints[f'{name}_wrist'] = (
@@ -141,7 +176,7 @@ def sample_pose(rng, traits):
             joints[f'{name}_wrist'] + lower * 0.034)
 
         hip = joints['pelvis'] + across * side * traits.hip
-        upper, lower = _segments(rng, LEGS[arms_and_legs[2 + index]], side)
+        upper, lower = limbs[f'{name}_leg']
         joints[f'{name}_hip'] = hip
         joints[f'{name}_knee'] = hip + upper * traits.leg * 0.49
         ankle = joints[f'{name}_knee'] + lower * traits.leg * 0.43
@@ -150,10 +185,7 @@ def sample_pose(rng, traits):
             [side * 0.035, -traits.leg * 0.055, 0.085])
 
     ground = min(joints['left_toe'][1], joints['right_toe'][1]) - 0.02
-    joints = {name: point - (0, ground, 0) for name, point in joints.items()}
-    yaw = _sample_yaw(rng)
-    return Pose(joints, yaw, yaw + np.deg2rad(rng.normal(0, 10)),
-                np.deg2rad(rng.normal(0, 5)), prop_side)
+    return {name: point - (0, ground, 0) for name, point in joints.items()}
 
 
 def project(points, yaw, foot, scale):

@@ -1,12 +1,11 @@
 """Writing Toy UniHuman: drawn people with exact COCO-UniHuman annotations."""
 import json
-import os
-import shutil
 
 import cv2
 import numpy as np
 
 from mmhqnet.errors import InputError
+from mmhqnet.files import whole_folder
 
 from .scene import KEYPOINT_NAMES, SKELETON, draw_scene
 
@@ -166,19 +165,7 @@ def make_data_set(out, options, report=print):
         InputError: If ``out`` holds something else.
     """
     check_replaceable(out)
-    partial = out.with_name(f'.{out.name}.partial')
-    outdated = out.with_name(f'.{out.name}.outdated')
-    for leftover in (partial, outdated):  # of a run that was killed
-        if leftover.exists():
-            shutil.rmtree(leftover)
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(out) as partial:
         for split in SPLITS:
             write_split(partial, split, options, report)
         (partial / OPTIONS_FILE).write_text(json.dumps(options))
-        if out.exists():
-            os.replace(out, outdated)
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(outdated, ignore_errors=True)

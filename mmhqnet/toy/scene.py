@@ -42,14 +42,14 @@ def draw_scene(rng, height, width, max_persons=3):
         if min(shares) >= MIN_VISIBLE:
             break
     labels = canvas.label_map()
-    annotations = [_annotate(canvas, labels, figure) for figure in figures]
+    annotations = [annotate(canvas, labels, figure) for figure in figures]
     return canvas.picture(), [ann for ann in annotations if ann is not None]
 
 
 def _paint(canvas, rng, max_persons):
     """Paint a whole picture: its figures and how much is seen of each."""
     num_persons = int(rng.integers(1, max_persons + 1))
-    adult = _adult_height(canvas, rng, num_persons)
+    adult = adult_height(canvas, rng, num_persons)
     margin = canvas.height - adult
     baseline = min(canvas.height * rng.uniform(0.93, 1.0),
                    adult + rng.uniform(0.3, 1) * margin + 2)
@@ -81,15 +81,15 @@ def _paint(canvas, rng, max_persons):
             paint_thing(canvas, rng, actor, adult)
             continue
         actor.paint(canvas)
-        unoccluded[actor.index] = _count(canvas, actor)
+        unoccluded[actor.index] = count_pixels(canvas, actor)
     figures.sort(key=_foot_row)
     return figures, [
-        _count(canvas, figure) / max(unoccluded[figure.index], 1)
+        count_pixels(canvas, figure) / max(unoccluded[figure.index], 1)
         if figure.is_centred(canvas.height, canvas.width) else 0
         for figure in figures]
 
 
-def _adult_height(canvas, rng, num_persons):
+def adult_height(canvas, rng, num_persons):
     """Height of an adult at the baseline: the camera's scale, in pixels."""
     low, high = {1: (0.85, 1.05), 2: (0.82, 1.00)}.get(num_persons,
                                                        (0.68, 0.95))
@@ -111,12 +111,12 @@ def _foot_row(actor):
     return actor.foot[1] if isinstance(actor, Figure) else actor[1]
 
 
-def _count(canvas, figure):
+def count_pixels(canvas, figure):
     """Pixels that a figure shows just now."""
     return np.count_nonzero(canvas.labels // PARTS == figure.index)
 
 
-def _annotate(canvas, labels, figure):
+def annotate(canvas, labels, figure):
     """COCO-UniHuman annotation of a painted figure, None if not seen."""
     mask = labels // PARTS == figure.index
     area = int(np.count_nonzero(mask))

@@ -9,8 +9,7 @@ from mmengine.structures import InstanceData
 
 from mmhqnet.errors import InputError
 from mmhqnet.evaluation.metrics.posetrack_mot_metric import (
-    PoseTrackMOTMetric, evaluate_result_files, evaluate_sequence, read_results,
-    write_results)
+    PoseTrackMOTMetric, evaluate_result_files, evaluate_sequence)
 from mmhqnet.registry import METRICS
 
 ANNA, BEN = [0., 0., 10., 20.], [100., 0., 110., 20.]  # xyxy
@@ -132,24 +131,6 @@ def test_size_survives_corner_format():
         metric = PoseTrackMOTMetric()
         metric.process_image([person], 1)
         assert int(metric.results[0]['gt'][1][0, 2]) == w
-
-
-def test_result_files_round_trip(tmp_path):
-    rng = np.random.default_rng(0)
-    frames = [(rng.permutation(9)[:n], rng.uniform(0, 900, (n, 4)))
-              for n in (3, 0, 5)]
-    path = str(tmp_path / 'new' / 'seq.txt')
-    write_results(path, frames)
-    back = read_results(path, 3)
-    for (ids, boxes), (ids_back, boxes_back) in zip(frames, back):
-        assert ids.tolist() == ids_back.tolist()
-        np.testing.assert_allclose(boxes, boxes_back, atol=1e-9)
-
-
-def test_result_file_is_one_based(tmp_path):
-    path = tmp_path / 'seq.txt'
-    write_results(str(path), [(np.array([0]), np.array([[5, 6, 7, 8.5]]))])
-    assert path.read_text() == '1,1,6.0,7.0,8.0,9.5,-1,-1,-1,-1\n'
 
 
 def test_format_only_writes_files_and_no_numbers(tmp_path):

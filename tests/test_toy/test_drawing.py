@@ -6,7 +6,7 @@ from mmhqnet.toy import KEYPOINT_NAMES, draw_scene
 from mmhqnet.toy.body import sample_pose
 from mmhqnet.toy.canvas import Canvas
 from mmhqnet.toy.figure import PARTS, Figure
-from mmhqnet.toy.scene import _annotate
+from mmhqnet.toy.scene import annotate as annotate_with
 from mmhqnet.toy.traits import FEMALE, MALE, MAX_AGE, fashion, sample_traits
 
 
@@ -34,7 +34,7 @@ def figure(foot=(60, 115), index=1, height=100, yaw=0.0, seed=0, **kwargs):
 
 
 def annotate(canvas, painted):
-    return _annotate(canvas, canvas.label_map(), painted)
+    return annotate_with(canvas, canvas.label_map(), painted)
 
 
 def keypoints_of(annotation):

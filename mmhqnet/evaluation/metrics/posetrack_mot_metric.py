@@ -1,5 +1,4 @@
 """IDF1 and MOTA by the rules of PoseTrack21's evaluation kit."""
-import os
 import os.path as osp
 from collections import defaultdict
 from typing import Dict, List, Optional, Sequence
@@ -9,12 +8,13 @@ from mmdet.evaluation.metrics.base_video_metric import BaseVideoMetric
 from mmengine.logging import print_log
 from terminaltables import AsciiTable
 
-from mmhqnet.datasets.posetrack21 import (list_sequences, load_sequence,
-                                          parse_tracks, read_text)
+from mmhqnet.datasets.annotations.mot_files import (Frame, read_results,
+                                                    write_results)
+from mmhqnet.datasets.posetrack21 import list_sequences, load_sequence
 from mmhqnet.errors import InputError
-from mmhqnet.evaluation.mot import (Frame, MOTCounts, count_sequence,
-                                    in_ignore_regions)
 from mmhqnet.registry import METRICS
+
+from ..mot import MOTCounts, count_sequence, in_ignore_regions
 
 
 @METRICS.register_module()
@@ -181,26 +181,6 @@ def evaluate_sequence(
         raise InputError(f'sequence {name}, {error}') from error
 
 
-def write_results(path: str, frames: Sequence[Frame]) -> None:
-    """Write the tracks of a sequence as PoseTrack21's kit reads them.
-
-    The kit subtracts 1 from every number of a box, so 1 is added here.
-
-    Args:
-        path (str): The file, usually ``<sequence>.txt``.
-        frames (Sequence[Tuple[ndarray, ndarray]]): For each frame track ids
-            (m,), counted from 0, and boxes (m, 4), (x, y, w, h) in pixels.
-    """
-    lines = []
-    for number, (ids, boxes) in enumerate(frames, 1):
-        for track, box in zip(ids, np.asarray(boxes, float) + 1):
-            numbers = ','.join(str(float(value)) for value in box)
-            lines.append(f'{number},{track + 1},{numbers},-1,-1,-1,-1\n')
-    os.makedirs(osp.dirname(path) or '.', exist_ok=True)
-    with open(path, 'w') as file:
-        file.writelines(lines)
-
-
 def evaluate_result_files(
         mot_folder: str,
         result_folder: str,
@@ -236,12 +216,6 @@ def evaluate_result_files(
         counts[name] = evaluate_sequence(
             name, gts, preds, regions if use_ignore_regions else None)
     return counts
-
-
-def read_results(path: str, num_frames: int) -> List[Frame]:
-    """Read what :func:`write_results` wrote: its inverse."""
-    frames = parse_tracks(read_text(path), path, num_frames)
-    return [(ids - 1, boxes - 1) for ids, boxes in frames]
 
 
 def format_table(counts: Dict[str, MOTCounts]) -> str:

@@ -1,0 +1,68 @@
+"""Clips of a camera that pans over a photo: real pixels, exact boxes."""
+import numpy as np
+
+MIN_SEEN = 0.3  # share of a person's box from which on it is annotated
+
+
+def window_path(rng, room, num_frames):
+    """Left upper corners of a window that wanders smoothly.
+
+    Args:
+        rng (np.random.Generator): Source of all chance.
+        room (Sequence[int]): How far the window can move, (x, y) in pixels.
+        num_frames (int): Length of the clip.
+
+    Returns:
+        np.ndarray: int, (num_frames, 2), within ``room``.
+    """
+    time = np.linspace(0, 1, num_frames)[:, None]
+    turns, start = rng.uniform(0.5, 1.2, 2), rng.uniform(0, 2 * np.pi, 2)
+    share = 0.5 + 0.5 * np.sin(start + 2 * np.pi * turns * time)
+    return np.rint(share * np.asarray(room)).astype(int)
+
+
+def pan_photo(rng, photo, persons, size, num_frames=60, pause=0):
+    """Look at a photo through a moving window.
+
+    Args:
+        rng (np.random.Generator): Source of all chance.
+        photo (np.ndarray): uint8 RGB, (H, W, 3).
+        persons (Sequence[dict]): COCO annotations; crowds are left out.
+        size (Sequence[int]): Of the window, (width, height); cut to the
+            photo's.
+        num_frames (int): Frames with a picture.
+        pause (int): Black frames in the middle, while the camera moves on.
+
+    Yields:
+        tuple: A frame, uint8 RGB (height, width, 3), and an annotation with
+        ``bbox``, ``area`` and ``track_id`` (from 1) of each person of whom
+        enough is in the window.
+    """
+    height, width = photo.shape[:2]
+    size = np.minimum(size, (width, height))
+    corners = window_path(rng, (width, height) - size, num_frames + pause)
+    begin = num_frames // 2
+    for frame, (x, y) in enumerate(corners):
+        picture = photo[y:y + size[1], x:x + size[0]]
+        if begin <= frame < begin + pause:
+            yield np.zeros_like(picture), []
+        else:
+            yield picture, _visible_persons(persons, (x, y), size)
+
+
+def _visible_persons(persons, corner, size):
+    annotations = []
+    for track_id, person in enumerate(persons, 1):
+        if person.get('iscrowd'):
+            continue
+        x, y, width, height = person['bbox']
+        begin = np.array([x, y]) - corner
+        end = np.minimum(begin + (width, height), size)
+        begin = np.maximum(begin, 0)
+        sides = end - begin
+        if min(sides) > 0 and sides.prod() >= MIN_SEEN * width * height:
+            box = [round(float(value), 2) for value in (*begin, *sides)]
+            annotations.append(
+                dict(category_id=1, iscrowd=0, bbox=box,
+                     area=box[2] * box[3], track_id=track_id))
+    return annotations

@@ -265,8 +265,13 @@ class HQNetHead(DINOHead):
         labels = labels.scatter(
             1, assignment.query_inds,
             assignment.persons([gt.labels for gt in gt_instances]))
+        # NOTE one-hot, for with labels mmdet's focal loss waits for the device
+        # and on CUDA calls an operator that mmcv may not have compiled.
+        classes = torch.arange(self.num_classes, device=labels.device)
         loss_cls = self.loss_cls(
-            logits.flatten(0, 1), labels.flatten(), reduction_override='none')
+            logits.flatten(0, 1),
+            labels.flatten()[:, None] == classes,
+            reduction_override='none')
 
         pred = assignment.queries(outputs['bboxes'])
         sizes = encoded.image_sizes().repeat(1, 2)

@@ -162,11 +162,15 @@ class PoseHead(TaskHead):
         matched = self._matched(targets, assignment)
         has_pose = matched.labelled.any(-1)
         # Every query that has not got a person with keypoints is background.
+        # Targets as probabilities: labels would make mmdet's focal loss wait.
         logits = outputs['kpt_cls'].flatten(1, 2)
-        labels = torch.ones_like(logits[..., 0], dtype=torch.long)
-        labels = labels.scatter(1, assignment.query_inds, (~has_pose).long())
+        target = torch.zeros_like(logits).scatter(
+            1, assignment.query_inds[..., None],
+            has_pose[..., None].to(logits.dtype))
         loss_kpt_cls = self.loss_kpt_cls(
-            logits.flatten(0, 1), labels.flatten(), reduction_override='none')
+            logits.flatten(0, 1),
+            target.flatten(0, 1),
+            reduction_override='none')
 
         pred = assignment.queries(outputs['keypoints'])
         loss_kpt, loss_oks = self._losses_of_poses(pred, matched,

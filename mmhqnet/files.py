@@ -7,21 +7,27 @@ from pathlib import Path
 from typing import Any, Iterator, Union
 
 
-def write_json(path: Union[str, Path], content: Any) -> None:
-    """Write a JSON file that is either whole or not there.
+@contextmanager
+def replacing(path: Union[str, Path]) -> Iterator[Path]:
+    """A file to write, which takes the place of ``path`` when it is whole.
 
-    Args:
-        path (str | Path): The file; its folder is made.
-        content (Any): Lists, dicts, strings, numbers.
+    If writing it fails, nothing is left of it and ``path`` is as before. The
+    folder is made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f'{path.name}.{os.getpid()}.tmp')
     try:
-        unfinished.write_text(json.dumps(content))
+        yield unfinished
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_json(path: Union[str, Path], content: Any) -> None:
+    """Write a JSON file that is either whole or not there."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(content))
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Runs before anything imports torch."""
 import os
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -13,3 +16,50 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 def photos():
     """Folder with 13 real photos and ``person_keypoints.json``."""
     return Path(__file__).parent / 'data' / 'coco_ccby'
+
+
+class RunsCode:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder), )
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """What a hostile checkpoint holds; fails the test if it gets to run."""
+    folder = tmp_path / 'executed'
+    yield RunsCode(folder)
+    assert not folder.exists()
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Saves a checkpoint and gives the address where it can be fetched."""
+    import torch
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    server = ThreadingHTTPServer(('127.0.0.1', 0),
+                                 partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+
+    def address(content, name='x.pth'):
+        if isinstance(content, bytes):
+            (folder / name).write_bytes(content)
+        else:
+            torch.save(content, folder / name)
+        return f'http://127.0.0.1:{server.server_port}/{name}'
+
+    yield address
+    server.shutdown()
+    server.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+
+    def log_message(self, *args):
+        pass

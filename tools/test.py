@@ -113,15 +113,15 @@ def test(args):
     from mmdet.evaluation import DumpDetResults
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
-    from mmhqnet.checkpoints import check_weights_fit, read_checkpoint
-    from mmhqnet.utils.launch import (blame_input, build_runner, load_config,
-                                      nothing_half_written)
+    from mmhqnet.checkpoints import check_weights_fit
+    from mmhqnet.utils.launch import (as_input_errors, build_runner,
+                                      checked_start, load_config, no_empty_log)
 
     setup_cache_size_limit_of_dynamo()
     cfg = load_config(args)
     apply_options(cfg, args)
-    weights = read_checkpoint(args.checkpoint)['state_dict']
-    with nothing_half_written(cfg.work_dir), blame_input():
+    weights = checked_start(cfg)['state_dict']
+    with no_empty_log(cfg.work_dir), as_input_errors():
         runner = build_runner(cfg)
         model = runner.model
         while hasattr(model, 'module'):  # several GPUs, augmentation

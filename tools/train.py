@@ -70,8 +70,8 @@ def apply_options(cfg, args):
     """
     from mmengine.device import get_device
 
-    from mmhqnet.checkpoints import read_checkpoint
     from mmhqnet.errors import InputError
+    from mmhqnet.utils.launch import checked_start
 
     if args.amp:
         if get_device() == 'cpu':
@@ -89,10 +89,11 @@ def apply_options(cfg, args):
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
-        if cfg.load_from and 'optimizer' not in read_checkpoint(cfg.load_from):
-            raise InputError(
-                f'checkpoint {cfg.load_from} holds weights only and cannot be '
-                'resumed; start from it with --cfg-options load_from=...')
+    checkpoint = checked_start(cfg)
+    if cfg.resume and checkpoint and 'optimizer' not in checkpoint:
+        raise InputError(
+            f'checkpoint {cfg.load_from} holds weights only and cannot be '
+            'resumed; start from it with --cfg-options load_from=...')
 
 
 def train(args):
@@ -106,13 +107,13 @@ def train(args):
     """
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
-    from mmhqnet.utils.launch import (blame_input, build_runner, load_config,
-                                      nothing_half_written)
+    from mmhqnet.utils.launch import (as_input_errors, build_runner,
+                                      load_config, no_empty_log)
 
     setup_cache_size_limit_of_dynamo()
     cfg = load_config(args)
     apply_options(cfg, args)
-    with nothing_half_written(cfg.work_dir), blame_input():
+    with no_empty_log(cfg.work_dir), as_input_errors():
         build_runner(cfg).train()
 
 

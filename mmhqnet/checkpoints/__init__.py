@@ -1,10 +1,12 @@
 from .dino import convert_dino
+from .fetching import fetch, is_address
 from .official import convert_official
-from .reading import (check_weights_fit, read_checkpoint, stored_config,
-                      write_weights)
+from .reading import check_weights_fit, read_checkpoint, write_weights
 from .safe_globals import allow_mmengine_checkpoints
+from .stored_config import stored_config
 
 __all__ = [
     'allow_mmengine_checkpoints', 'check_weights_fit', 'convert_dino',
-    'convert_official', 'read_checkpoint', 'stored_config', 'write_weights'
+    'convert_official', 'fetch', 'is_address', 'read_checkpoint',
+    'stored_config', 'write_weights'
 ]

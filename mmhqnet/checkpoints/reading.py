@@ -4,11 +4,12 @@ import re
 from typing import Dict, Optional
 
 import torch
-from mmengine.config import Config
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmhqnet.errors import InputError
+from mmhqnet.files import replacing
+
+from .fetching import fetch, is_address
 
 
 def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
@@ -19,8 +20,8 @@ def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
         weights_only (bool, optional): True refuses, on every PyTorch, a file
             that is more than tensors, plain containers and text, because
             building anything else can run code that the file brings along.
-            By default only PyTorch 2.6 or newer refuses it, and older ones
-            trust the file.
+            By default PyTorch 2.6 or newer refuses it, and older ones trust
+            files, but not what comes from an address.
 
     Returns:
         dict: The checkpoint; with the weights in ``state_dict``.
@@ -28,17 +29,17 @@ def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
     Raises:
         InputError: If it is missing, damaged, unsafe or not a checkpoint.
     """
-    is_file = os.path.isfile(path)
-    if not is_file and (weights_only or '://' not in path):
+    file = os.path.expanduser(path)
+    if is_address(path):
+        file, weights_only = fetch(path), True
+    if not os.path.isfile(file):
         raise InputError(f'checkpoint {path} does not exist')
     try:
         checkpoint = torch.load(
-            path, map_location='cpu', weights_only=weights_only
-        ) if is_file else CheckpointLoader.load_checkpoint(path, 'cpu')
-    except OSError as error:
-        raise InputError(
-            f'checkpoint {path} cannot be opened ({error})') from error
+            file, map_location='cpu', weights_only=weights_only)
     except Exception as error:  # of a damaged file there can be any
+        if is_address(path):
+            os.remove(file)  # the next try fetches it again
         raise InputError(f'checkpoint {path} {_fault(error)}') from error
     if not isinstance(checkpoint, dict):
         raise InputError(f'checkpoint {path} holds no weights but a '
@@ -50,6 +51,8 @@ def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
 
 def _fault(error: Exception) -> str:
     """What is wrong with a file that PyTorch does not read."""
+    if isinstance(error, OSError):
+        return f'cannot be opened ({error})'
     # PyTorch's restricted unpickler names what it does not build.
     unsafe = re.search(r'unsupported (?:global: |class )?(?:global )?([\w.]+)',
                        str(error), re.IGNORECASE)
@@ -59,26 +62,6 @@ def _fault(error: Exception) -> str:
                 'not trust this file')
     return ('cannot be read: it is damaged, not a PyTorch checkpoint, or '
             'holds objects that are not safe to load')
-
-
-def stored_config(checkpoint: dict, path: str) -> Config:
-    """The config that a checkpoint was trained with.
-
-    Args:
-        checkpoint (dict): As :func:`read_checkpoint` gives it.
-        path (str): Where it comes from, for the message.
-
-    Returns:
-        Config: The config.
-
-    Raises:
-        InputError: If the checkpoint holds none.
-    """
-    runtime = checkpoint.get('message_hub', {}).get('runtime_info', {})
-    text = runtime.get('cfg') or checkpoint.get('meta', {}).get('cfg')
-    if text is None:
-        raise InputError(f'checkpoint {path} holds no config; name one')
-    return Config.fromstring(text, file_format='.py')
 
 
 def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
@@ -125,8 +108,7 @@ def write_weights(weights: Dict[str, Tensor], path: str) -> None:
     """
     meta = dict(dataset_meta=dict(classes=('person', )))
     try:
-        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-        with open(path, 'wb') as file:
+        with replacing(path) as unfinished, open(unfinished, 'wb') as file:
             torch.save(dict(meta=meta, state_dict=weights), file)
     except OSError as error:
         raise InputError(f'cannot write {path} ({error.strerror})') from error

@@ -5,14 +5,16 @@ import shutil
 from argparse import Namespace
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 from urllib.error import URLError
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmhqnet.checkpoints import fetch, is_address, read_checkpoint
 from mmhqnet.errors import InputError
 
 
@@ -24,9 +26,9 @@ def load_config(args: Namespace) -> Config:
             and ``work_dir`` of the command line.
 
     Returns:
-        Config: The config with the options of the command line. Its
-        ``work_dir`` comes from the command line, else from the config, else
-        from the name of the config file.
+        Config: With the options of the command line. Its ``work_dir`` comes
+        from the command line, else from the config, else from the config
+        file's name.
 
     Raises:
         InputError: If the config is missing, broken or does not take an
@@ -56,14 +58,28 @@ def load_config(args: Namespace) -> Config:
     return cfg
 
 
-def build_runner(cfg: Config) -> Runner:
-    """Build the runner, mmengine's own or the one that the config names.
+def checked_start(cfg: Config) -> Optional[dict]:
+    """Read what ``load_from`` names, before the runner does it with less care.
 
-    Args:
-        cfg (Config): The whole config.
+    An address becomes the path of a local copy in the config.
 
     Returns:
-        Runner: Ready to train or to test.
+        dict | None: The checkpoint; None if the config names none.
+
+    Raises:
+        InputError: If it is missing, damaged, unsafe or not a checkpoint.
+    """
+    path = cfg.get('load_from')
+    if not path:
+        return None
+    checkpoint = read_checkpoint(path)
+    if is_address(path):
+        cfg.load_from = fetch(path)
+    return checkpoint
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner, mmengine's own or the one that the config names.
 
     Raises:
         InputError: If the config gives a class arguments that it does not
@@ -80,7 +96,7 @@ def build_runner(cfg: Config) -> Runner:
 
 
 @contextmanager
-def blame_input() -> Iterator[None]:
+def as_input_errors() -> Iterator[None]:
     """Turn other libraries' errors about the user's input into ours.
 
     Raises:
@@ -110,31 +126,42 @@ def blame_input() -> Iterator[None]:
 
 
 @contextmanager
-def nothing_half_written(work_dir: str) -> Iterator[None]:
-    """Leave no logs behind when bad input ends a run before it has a result.
+def no_empty_log(work_dir: str) -> Iterator[None]:
+    """Leave no log behind when bad input ends a run before its first step.
 
-    As soon as there is a new checkpoint everything is kept.
-
-    Args:
-        work_dir (str): Where the run writes.
+    Only this run's own log folder goes, if it holds nothing but the log and
+    a copy of the config; then the work dir, if this run made it and no more
+    than another copy of the config is left in it.
     """
-    work_dir = Path(work_dir)
-    before = set(work_dir.iterdir()) if work_dir.is_dir() else set()
-    missing = [
+    work_dir = Path(work_dir).absolute()
+    made = [
         path for path in (work_dir, *work_dir.parents) if not path.exists()
     ]
+    before = set(work_dir.glob('*'))
     try:
         yield
     except InputError:
-        if is_main_process() and work_dir.is_dir():
-            new = set(work_dir.iterdir()) - before
-            if not any(path.suffix == '.pth' for path in new):
-                for path in new:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-                for path in missing:
-                    with suppress(OSError):  # somebody else uses it by now
-                        path.rmdir()
+        log = MMLogger.get_current_instance().log_file
+        folder = log and Path(log).absolute().parent
+        if is_main_process() and folder and folder not in before \
+                and work_dir in folder.parents and _holds_no_step(folder):
+            shutil.rmtree(folder)
+        left = list(work_dir.glob('*'))
+        if made and len(left) == 1 and left[0].suffix == '.py':
+            left[0].unlink()
+        for path in made:
+            with suppress(OSError):  # not empty, or never made
+                path.rmdir()
         raise
+
+
+def _holds_no_step(folder: Path) -> bool:
+    """Whether a run's log folder says nothing but how the run began."""
+    files = {path for path in folder.rglob('*') if path.is_file()}
+    logs = set(folder.glob('*.log'))
+    steps = re.compile(r'(Iter|Epoch)\(')
+    return files <= {*logs, folder / 'vis_data' / 'config.py'} and not any(
+        steps.search(log.read_text(errors='replace')) for log in logs)
 
 
 def _one_line(error: BaseException) -> str:

@@ -42,8 +42,8 @@ def test_arrays_and_numbers(tmp_path, dtype):
 
 class Attack:
 
-    def __init__(self, function, *args):
-        self.call = function, args
+    def __init__(self, function, args, *state):
+        self.call = function, args, *state
 
     def __reduce__(self):
         return self.call
@@ -58,7 +58,38 @@ class Attack:
 ])
 def test_restriction_stays_on(tmp_path, monkeypatch, function, args):
     monkeypatch.chdir(tmp_path)
-    torch.save(dict(attack=Attack(function, *args)), 'checkpoint.pth')
+    torch.save(dict(attack=Attack(function, args)), 'checkpoint.pth')
     with pytest.raises((pickle.UnpicklingError, ValueError)):
         torch.load('checkpoint.pth')
     assert not os.path.exists('hacked')
+
+
+def forged_dtype(code, *state):
+    """A number type that the file changes into one of objects."""
+    return Attack(np.dtype, (code, False, True), state)
+
+
+POINTERS = b'\x10' * 8
+OBJECTS = Attack(np.dtype, ('O', ))
+FIELDS = forged_dtype('f8', 3, '<', None, ('a', ), {'a': (OBJECTS, 0)}, 8, 8,
+                      0)
+SUBARRAY = forged_dtype('f8', 3, '|', (OBJECTS, (1, )), None, None, 8, 8, 0)
+FLAGS = forged_dtype('O8', 3, '|', None, None, None, -1, -1, 0)
+
+
+@pytest.mark.parametrize('dtype', [FIELDS, SUBARRAY, FLAGS, OBJECTS])
+def test_arrays_of_forged_pointers_are_refused(tmp_path, dtype):
+    reconstruct, arguments, _ = np.zeros(1).__reduce__()
+    with pytest.raises((pickle.UnpicklingError, ValueError)):
+        save_and_load(
+            Attack(reconstruct, arguments, (1, (1, ), dtype, False, POINTERS)),
+            tmp_path)
+
+
+def test_bytes_never_become_an_array_of_objects(tmp_path):
+    with pytest.raises((pickle.UnpicklingError, ValueError)):
+        save_and_load(Attack(np.ndarray, ((1, ), 'O', POINTERS)), tmp_path)
+    reconstruct = np.zeros(1).__reduce__()[0]
+    array = save_and_load(
+        Attack(reconstruct, (np.ndarray, (2, ), 'O')), tmp_path)
+    assert array.dtype == np.int8 and array.size == 0

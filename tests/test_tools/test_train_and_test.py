@@ -190,6 +190,19 @@ def test_weights_alone_cannot_be_resumed(refusal, tmp_path):
 
 
 @pytest.mark.fault
+def test_addresses_are_read_as_carefully_as_files(refusal, tmp_path, serve,
+                                                  hostile):
+    address = serve(dict(state_dict={}, optimizer=hostile))
+    for tool, *arguments in (('test.py', address), ('train.py', '--resume',
+                                                    address),
+                             ('train.py', '--cfg-options',
+                              f'load_from={address}')):
+        error = refusal(tool, CONFIG, *arguments, '--work-dir', tmp_path / 'w')
+        assert f'{address} is refused' in error
+        assert not (tmp_path / 'w').exists()
+
+
+@pytest.mark.fault
 def test_test_refuses_a_checkpoint_of_another_model(refusal, tmp_path, trained,
                                                     options):
     checkpoint = trained / 'iter_2.pth'

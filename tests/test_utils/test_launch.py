@@ -1,12 +1,17 @@
 from argparse import Namespace
+from collections import OrderedDict
 from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import Registry
 
 from mmhqnet.errors import InputError
-from mmhqnet.utils.launch import blame_input, load_config, nothing_half_written
+from mmhqnet.utils.launch import (as_input_errors, checked_start, load_config,
+                                  no_empty_log)
 
 
 def arguments(config, work_dir=None, **cfg_options):
@@ -64,9 +69,9 @@ def raise_error(error):
     (lambda: Registry('model', scope='mmdet').build(dict(type='HQNett')),
      'HQNett is not in the mmdet::model registry'),
 ])
-def test_user_is_blamed(action, message):
+def test_errors_about_the_input(action, message):
     with pytest.raises(InputError, match=message) as error:
-        with blame_input():
+        with as_input_errors():
             action()
     assert '\n' not in str(error.value)
 
@@ -77,8 +82,29 @@ def test_user_is_blamed(action, message):
     TypeError('forward() got an unexpected keyword argument')
 ])
 def test_bugs_keep_their_traceback(error):
-    with pytest.raises(type(error)), blame_input():
+    with pytest.raises(type(error)), as_input_errors():
         raise error
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """A run that logs as mmengine's runner does, writes files and fails."""
+    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
+
+    def fail(work_dir, *names, error=InputError('bad image'), log='config'):
+        with pytest.raises(type(error)), no_empty_log(str(work_dir)):
+            folder = work_dir / '20261126'
+            write(work_dir, '20261126/vis_data/config.py', 'mine.py')
+            MMLogger.get_instance(
+                'test', log_file=str(folder / '20261126.log')).info(log)
+            write(work_dir, *names)
+            raise error
+        return {
+            str(path.relative_to(work_dir))
+            for path in work_dir.rglob('*') if path.is_file()
+        }
+
+    return fail
 
 
 def write(folder, *names):
@@ -87,42 +113,60 @@ def write(folder, *names):
         (folder / name).write_text('')
 
 
-def fail(work_dir, *names, error=InputError('bad image')):
-    with pytest.raises(type(error)), nothing_half_written(str(work_dir)):
-        write(work_dir, *names)
-        raise error
+OWN = {'20261126/20261126.log', '20261126/vis_data/config.py'}
 
 
-def test_new_work_dir_is_removed(tmp_path):
-    fail(tmp_path / 'runs' / 'mine', 'config.py', '2026/vis_data/scalars.json')
+def test_new_work_dir_is_removed(run, tmp_path):
+    run(tmp_path / 'runs' / 'mine')
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_there_stays(tmp_path):
-    write(tmp_path, 'mine/epoch_1.pth', 'mine/old/log', 'other/log')
-    fail(tmp_path / 'mine', 'new/log')
-    left = {
-        str(path.relative_to(tmp_path))
-        for path in tmp_path.rglob('*') if path.is_file()
-    }
-    assert left == {'mine/epoch_1.pth', 'mine/old/log', 'other/log'}
+def test_what_was_there_stays(run, tmp_path):
+    names = {'epoch_1.pth', 'old/old.log', 'yours.py', 'mine.py'}
+    write(tmp_path / 'mine', *names)
+    assert run(tmp_path / 'mine') == names
 
 
-def test_work_of_others_stays(tmp_path):
-    """Somebody else starts a run next to ours in the meantime."""
-    work_dir = tmp_path / 'runs' / 'mine'
-    with pytest.raises(InputError), nothing_half_written(str(work_dir)):
-        write(tmp_path / 'runs', 'mine/log', 'theirs/log')
-        raise InputError('bad')
-    assert not work_dir.exists()
-    assert (tmp_path / 'runs' / 'theirs' / 'log').exists()
+@pytest.mark.parametrize('name',
+                         ['pictures/a.jpg', 'other/other.log', 'a.pkl'])
+def test_what_appeared_in_the_meantime_stays(run, tmp_path, name):
+    """Another run's log, or pictures and predictions that are finished."""
+    assert run(tmp_path / 'mine', name) == {name, 'mine.py'}
 
 
-@pytest.mark.parametrize('names, error', [
-    (('log', 'iter_5.pth'), InputError('bad image')),
-    (('log', ), ValueError('a bug')),
+@pytest.mark.parametrize('name', [
+    '20261126/vis_data/vis_image/a.jpg', '20261126/scores.json',
+    '20261126/vis_data/scalars.json'
 ])
-def test_results_and_logs_of_bugs_are_kept(tmp_path, names, error):
-    fail(tmp_path / 'mine', *names, error=error)
-    assert {path.name for path in Path(tmp_path / 'mine').iterdir()} \
-        == set(names)
+def test_results_in_the_log_folder_keep_it(run, tmp_path, name):
+    assert run(tmp_path / 'mine', name) == {*OWN, name, 'mine.py'}
+
+
+@pytest.mark.parametrize('options', [
+    dict(log='Iter(train) [1/2] loss: 3'),
+    dict(log='Epoch(test) [1/2]'),
+    dict(error=ValueError('a bug')),
+])
+def test_logs_of_work_and_of_bugs_are_kept(run, tmp_path, options):
+    assert run(tmp_path / 'mine', **options) == {*OWN, 'mine.py'}
+
+
+def test_where_a_run_starts_from_is_read_first(tmp_path):
+    assert checked_start(Config(dict(load_from=None))) is None
+    path = str(tmp_path / 'x.pth')
+    for content, message in ((b'', 'cannot be read'), (None, 'not exist')):
+        if content is not None:
+            Path(path).write_bytes(content)
+        else:
+            Path(path).unlink()
+        with pytest.raises(InputError, match=f'{path} .*{message}'):
+            checked_start(Config(dict(load_from=path)))
+
+
+def test_an_address_becomes_a_file_that_is_safe(serve, hostile):
+    cfg = Config(dict(load_from=serve(dict(state_dict=dict(a=torch.ones(2))))))
+    assert checked_start(cfg)['state_dict']['a'].sum() == 2
+    assert torch.load(cfg.load_from)['state_dict']['a'].sum() == 2
+    with pytest.raises(InputError, match='http.*is refused.*mkdir'):
+        checked_start(
+            Config(dict(load_from=serve(dict(meta=hostile), 'y.pth'))))

@@ -39,7 +39,8 @@ class MirroringRegistry(Registry):
         self.parent._register_module(module, module_name, force)
 
 
-MODELS = MirroringRegistry(mmdet_registry.MODELS, 'mmhqnet.models')
+MODELS = MirroringRegistry(mmdet_registry.MODELS, 'mmhqnet.models',
+                           'mmhqnet.tracking')
 TASK_UTILS = MirroringRegistry(mmdet_registry.TASK_UTILS, 'mmhqnet.models')
 MODEL_WRAPPERS = MirroringRegistry(mmdet_registry.MODEL_WRAPPERS)
 WEIGHT_INITIALIZERS = MirroringRegistry(mmdet_registry.WEIGHT_INITIALIZERS)

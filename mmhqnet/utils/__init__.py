@@ -16,6 +16,7 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     import mmhqnet.engine  # noqa: F401
     import mmhqnet.evaluation  # noqa: F401
     import mmhqnet.models  # noqa: F401
+    import mmhqnet.tracking  # noqa: F401
     import mmhqnet.visualization  # noqa: F401
 
 

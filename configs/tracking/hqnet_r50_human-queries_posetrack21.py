@@ -1,0 +1,31 @@
+# HQNet tracks by its human queries, without training on videos: table 5 of
+# the paper. The paper does not give the settings of DeepSORT.
+_base_ = [
+    '../_base_/models/hqnet_r50.py', '../_base_/datasets/posetrack21_mot.py',
+    '../_base_/default_runtime.py'
+]
+
+detector = _base_.model
+normalisation = detector.pop('data_preprocessor')
+detector.test_cfg.with_queries = True
+del _base_.model
+
+model = dict(
+    type='DeepSORT',
+    data_preprocessor=dict(
+        type='TrackDataPreprocessor',
+        mean=normalisation.mean,
+        std=normalisation.std,
+        bgr_to_rgb=True,
+        pad_size_divisor=1),
+    detector=detector,
+    tracker=dict(
+        type='HumanQueryTracker',
+        motion=dict(type='KalmanFilter', center_only=False),
+        obj_score_thr=0.5,
+        match_query_thr=0.3,  # cosine distance
+        match_iou_thr=0.3,
+        num_tentatives=2,
+        num_frames_retain=100))
+default_hooks = dict(
+    visualization=dict(_delete_=True, type='TrackVisualizationHook'))

@@ -1,3 +1,4 @@
+import re
 from typing import Optional, Union
 
 import cv2
@@ -12,24 +13,44 @@ from mmhqnet.errors import InputError
 from mmhqnet.registry import TRANSFORMS
 from mmhqnet.structures.run_length_masks import RunLengthMasks
 
+# After the start of a JPEG: no filler, stuffed byte, restart or start marker.
+_JPEG_MARKER = re.compile(rb'\xff([^\x00\x01\xd0-\xd8\xff])')
+
 
 def is_cut_off(content: bytes) -> bool:
     """Whether a JPEG or PNG file stops before its end.
 
-    OpenCV fills what is missing with grey and says nothing.
-
-    Args:
-        content (bytes): The file.
+    OpenCV fills what is missing with grey and says nothing. What follows the
+    end (the video of a motion photo, say) is not looked at.
 
     Returns:
         bool: True if the end marker is missing; False for other formats.
     """
     if content.startswith(b'\xff\xd8'):
-        # The coded data of a scan never contain FF D9 (end of image); a
-        # thumbnail in the header may, but it lies before the last scan.
-        return content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda')
+        return not _jpeg_ends(content)
     if content.startswith(b'\x89PNG'):
-        return b'IEND' not in content[-1024:]
+        return not _png_ends(content)
+    return False
+
+
+def _jpeg_ends(content: bytes) -> bool:
+    position = 2
+    while marker := _JPEG_MARKER.search(content, position):
+        if marker[1] == b'\xd9':  # end of image
+            return True
+        # A segment; the coded data after it contain no marker.
+        start = marker.end()
+        position = start + int.from_bytes(content[start:start + 2], 'big')
+    return False
+
+
+def _png_ends(content: bytes) -> bool:
+    position = 8
+    while position + 12 <= len(content):
+        # A chunk: length of the data, name, data, check sum.
+        if content[position + 4:position + 8] == b'IEND':
+            return True
+        position += 12 + int.from_bytes(content[position:position + 4], 'big')
     return False
 
 
@@ -120,6 +141,8 @@ class LoadHumanAnnotations(LoadAnnotations):
         Returns:
             dict: With the keys above.
         """
+        if 'instances' not in results:
+            return results  # of an image that nobody labelled
         results = super().transform(results)
         instances = results['instances']
         results['gt_areas'] = np.array(

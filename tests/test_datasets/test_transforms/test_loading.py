@@ -39,6 +39,34 @@ def test_truncated_images(photos, tmp_path, suffix, flags, left):
         LoadHumanImage()(dict(img_path=str(path)))
 
 
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+@pytest.mark.parametrize('tail', [
+    b'\xff\xda\xff\xd8', b'IEND' + bytes(2000), b'\xff\xe0\xff\xff',
+    bytes(range(256)) * 20
+])
+def test_what_follows_the_end_does_not_matter(photos, suffix, tail):
+    """Phones append the video of a motion photo."""
+    photo = cv2.imread(str(photos / 'images/000000000785.jpg'))
+    content = cv2.imencode(suffix, photo)[1].tobytes()
+    assert not is_cut_off(content + tail)
+    assert is_cut_off(content[:-20])
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end():
+    photo = cv2.imencode('.jpg', np.zeros((60, 80, 3), np.uint8))[1].tobytes()
+    exif = b'\xff\xe1' + (2 + len(photo)).to_bytes(2, 'big') + photo
+    content = photo[:2] + exif + photo[2:]
+    assert not is_cut_off(content)
+    assert is_cut_off(content[:-2])
+
+
+def test_images_that_nobody_labelled(photos):
+    load = Compose([LoadHumanImage(), LoadHumanAnnotations()])
+    path = str(photos / 'images/000000000785.jpg')
+    assert set(load(
+        dict(img_path=path))) == {'img_path', 'img', 'img_shape', 'ori_shape'}
+
+
 @pytest.mark.parametrize('content', [b'', b'<html></html>', b'\xff\xd8\xff'])
 def test_files_that_are_no_image(tmp_path, content):
     path = tmp_path / 'page.jpg'

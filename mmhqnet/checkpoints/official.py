@@ -5,15 +5,13 @@ and a module without memory whose weights have the names and shapes of both
 (spec 8). The release keeps all seven copies of a branch, the decoder's six and
 the one of the encoder's proposals, in this order, as we do.
 """
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmhqnet.errors import InputError
-
-from .reading import weights_of
+from .reading import check_layout, weights_of
 
 DIMS = 256
 NUM_LAYERS = 6
@@ -66,7 +64,8 @@ def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             logger='current')
     layout = official_layout()
     known = {weight.official for weight in layout}
-    _check_layout(
+    check_layout(
+        'HQNet with ResNet-50',
         missing=known - weights.keys(),
         unexpected=weights.keys() - known - set(mesh),
         misshapen=[
@@ -81,19 +80,6 @@ def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
         if '.task_heads.gender.' in weight.name else weights[weight.official]
         for weight in layout
     }
-
-
-def _check_layout(**faults: Iterable[str]) -> None:
-    """Raise an error that lists the faults under their names, if any."""
-    lists = []
-    for fault, names in faults.items():
-        if names:
-            first = ', '.join(sorted(names)[:3])
-            more = ', ...' if len(names) > 3 else ''
-            lists.append(f'{len(names)} {fault} ({first}{more})')
-    if lists:
-        raise InputError('these are not the weights of the released HQNet '
-                         f'with ResNet-50: {"; ".join(lists)}')
 
 
 def official_layout() -> List[Weight]:

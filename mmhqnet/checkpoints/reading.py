@@ -1,7 +1,7 @@
 """Reading and writing checkpoints: a wrong one is named, not half loaded."""
 import os
 import re
-from typing import Dict, Optional
+from typing import Dict, Iterable, Optional
 
 import torch
 from torch import Tensor, nn
@@ -136,3 +136,24 @@ def without_wrapper(state_dict: dict) -> dict:
         name.removeprefix('module.'): weight
         for name, weight in state_dict.items()
     }
+
+
+def check_layout(release: str, **faults: Iterable[str]) -> None:
+    """Raise an error that lists names of weights under what is wrong.
+
+    Args:
+        release (str): Whose weights they should be, for the message.
+        **faults: Names by fault; no fault, no error.
+
+    Raises:
+        InputError: If there is any name.
+    """
+    lists = []
+    for fault, names in faults.items():
+        if names:
+            first = ', '.join(sorted(names)[:3])
+            more = ', ...' if len(names) > 3 else ''
+            lists.append(f'{len(names)} {fault} ({first}{more})')
+    if lists:
+        raise InputError('these are not the weights of the released '
+                         f'{release}: {"; ".join(lists)}')

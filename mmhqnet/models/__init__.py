@@ -6,4 +6,5 @@ from .layers import *  # noqa: F401,F403
 from .losses import *  # noqa: F401,F403
 from .matching import *  # noqa: F401,F403
 from .pose_refiners import *  # noqa: F401,F403
+from .prompt_encoders import *  # noqa: F401,F403
 from .task_heads import *  # noqa: F401,F403

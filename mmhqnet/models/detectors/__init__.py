@@ -1,3 +1,4 @@
 from .hqnet import HQNet
+from .uniphd import UniPHD
 
-__all__ = ['HQNet']
+__all__ = ['HQNet', 'UniPHD']

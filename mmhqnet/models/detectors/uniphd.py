@@ -1,0 +1,232 @@
+"""The way of an image and a prompt through UniPHD."""
+import copy
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.detectors import DeformableDETR
+from mmdet.models.layers import SinePositionalEncoding
+from mmdet.structures import OptSampleList, SampleList
+from torch import Tensor, nn
+
+from mmhqnet.registry import MODELS
+
+from ..heads.ref_pose_mask_head import DrawingBoard
+from ..layers import HQNetEncoder, init_transformer
+from ..layers.instance_mask_head import mask_features
+from ..layers.pose_centric_decoder import PoseCentricDecoder
+from ..prompt_encoders import PromptTokens, in_order_of_images, untouched
+
+Prompt = Dict[str, Union[str, Tensor]]
+
+
+@MODELS.register_module()
+class UniPHD(DeformableDETR):
+    """Pose and mask of the one person that a prompt means.
+
+    A two-stage deformable DETR whose maps listen to the prompt, and whose
+    queries are groups: the prompt's sentence as instance token, and a token
+    per joint. RefHuman, NeurIPS 2024; docs/uniphd.md.
+
+    Args:
+        *args: As mmdet's ``DeformableDETR``.
+        backbone (dict): Gives maps of the strides 4, 8, 16 and 32.
+        num_queries (int): Number of query groups.
+        prompt_encoder (dict): Config of the :class:`PromptEncoder`.
+        fusion (dict): Config of the :class:`PromptFusion`.
+        text_encoder (dict, optional): Config of a text encoder; without one,
+            text comes as features, see :meth:`decode`.
+        **kwargs: As mmdet's ``DeformableDETR``.
+    """
+
+    def __init__(self,
+                 *args,
+                 prompt_encoder: dict = dict(type='PromptEncoder'),
+                 fusion: dict = dict(type='PromptFusion'),
+                 text_encoder: Optional[dict] = None,
+                 **kwargs) -> None:
+        # NOTE mmdet's detectors write into their configs.
+        super().__init__(
+            *copy.deepcopy(args),
+            with_box_refine=True,
+            as_two_stage=True,
+            **copy.deepcopy(kwargs))
+        self.prompt_encoder = MODELS.build(prompt_encoder)
+        self.fusion = MODELS.build(fusion)
+        self.text_encoder = text_encoder and MODELS.build(text_encoder)
+
+    def _init_layers(self) -> None:
+        self.positional_encoding = SinePositionalEncoding(
+            **self.positional_encoding)
+        self.encoder = HQNetEncoder(**self.encoder)
+        self.decoder = PoseCentricDecoder(**self.decoder)
+        self.embed_dims = self.encoder.embed_dims
+        self.level_embed = nn.Parameter(
+            torch.empty(self.num_feature_levels, self.embed_dims))
+        self.memory_trans_fc = nn.Linear(self.embed_dims, self.embed_dims)
+        self.memory_trans_norm = nn.LayerNorm(self.embed_dims)
+        self.keypoint_embedding = nn.Embedding(self.bbox_head.num_keypoints,
+                                               self.embed_dims)
+
+    def extract_feat(self, batch_inputs: Tensor) -> Tuple[Tensor]:
+        """Maps of the backbone, strides 4, 8, 16, 32; the neck comes later."""
+        return self.backbone(batch_inputs)
+
+    def decode(self, feats: Sequence[Tensor], prompt: Prompt,
+               batch_data_samples: SampleList) -> List[Dict[str, Tensor]]:
+        """From maps and a prompt per image to the outputs of all layers.
+
+        Args:
+            feats (Sequence[Tensor]): Maps of the backbone, strides 4, 8, 16
+                and 32, (bs, c, h, w).
+            prompt (dict): ``kind`` 'text' with ``words`` (bs, length, c),
+                ``sentence`` (bs, c) and ``pad_mask`` (bs, length), True at
+                padded words; or 'point' or 'scribble' with ``points`` (bs,
+                length, 2), x and y in pixels of the input.
+            batch_data_samples (list[DetDataSample]): Sizes of the images.
+
+        Returns:
+            list[dict[str, Tensor]]: For each layer what
+            :meth:`RefPoseMaskHead.forward_layer` gives, each (bs,
+            num_queries, ...); for the last one also ``masks`` (bs,
+            num_queries, H, W), logits of the whole canvas.
+        """
+        images = list(range(len(batch_data_samples)))
+        inputs = self.forward_transformer(
+            feats, batch_data_samples, [dict(prompt, images=images)])
+        hidden, references = inputs['hidden_states'], inputs['references']
+        layers = self.bbox_head(hidden, references)
+        layers[-1]['masks'] = self.bbox_head.masks(hidden[-1], references[-1],
+                                                   inputs['board'])
+        return layers
+
+    def forward_transformer(
+            self,
+            img_feats: Sequence[Tensor],
+            batch_data_samples: OptSampleList = None,
+            prompts: Optional[Sequence[Prompt]] = None) -> Dict:
+        """Fuse, encode, select groups and decode them.
+
+        Args:
+            img_feats (Sequence[Tensor]): Maps of the backbone.
+            batch_data_samples (list[DetDataSample]): The images.
+            prompts (Sequence[dict], optional): As :meth:`decode` takes them,
+                one per family, with the indices of their ``images``; by
+                default those of the samples.
+
+        Returns:
+            dict: Inputs of the head.
+        """
+        tokens = self._encode_prompts(img_feats[2], batch_data_samples,
+                                      prompts)
+        maps = self.fusion(self.neck(img_feats[1:]), tokens)
+        encoder_inputs, decoder_inputs = self.pre_transformer(
+            maps, batch_data_samples)
+        encoded = self.forward_encoder(**encoder_inputs)
+        sentence = in_order_of_images([(prompt.images, prompt.sentence)
+                                       for prompt in tokens])
+        query_inputs, head_inputs = self.pre_decoder(
+            **encoded, sentence=sentence)
+        hidden_states, references = self.decoder(
+            **query_inputs,
+            key_padding_mask=encoded['memory_mask'],
+            value=encoded['memory'],
+            spatial_shapes=encoder_inputs['spatial_shapes'],
+            valid_ratios=encoder_inputs['valid_ratios'],
+            kpt_branches=self.bbox_head.kpt_branches)
+        sizes = [sample.img_shape[1::-1] for sample in batch_data_samples]
+        board = DrawingBoard(
+            features=mask_features(encoded['memory'],
+                                   encoder_inputs['spatial_shapes']),
+            feat4=img_feats[0],
+            feat8=img_feats[1],
+            sizes=encoded['memory'].new_tensor(sizes))
+        return dict(
+            head_inputs,
+            hidden_states=hidden_states,
+            references=references,
+            board=board)
+
+    def _encode_prompts(
+            self, feat16: Tensor, batch_data_samples: SampleList,
+            prompts: Optional[Sequence[Prompt]]) -> List[PromptTokens]:
+        """Tokens of all prompts, grouped by family."""
+        canvas = batch_data_samples[0].batch_input_shape
+        tokens = []
+        for prompt in prompts:
+            images = prompt['images']
+            if prompt['kind'] == 'text':
+                tokens.append(
+                    self.prompt_encoder.encode_text(images, prompt['words'],
+                                                    prompt['sentence'],
+                                                    prompt['pad_mask']))
+                continue
+            points = prompt['points']
+            pad_mask = prompt.get('pad_mask')
+            if pad_mask is None:
+                pad_mask = points.new_zeros(points.shape[:2], dtype=torch.bool)
+            tokens.append(
+                self.prompt_encoder.encode_points(
+                    images, points, pad_mask, feat16[images],
+                    self._image_encoding(feat16, batch_data_samples)[images],
+                    canvas))
+        return tokens
+
+    def _image_encoding(self, feat: Tensor, samples: SampleList) -> Tensor:
+        """Positional encoding of a map's valid part, (bs, dim, h, w)."""
+        mask = feat.new_ones(len(feat), 1, *samples[0].batch_input_shape)
+        for padding, sample in zip(mask, samples):
+            padding[:, :sample.img_shape[0], :sample.img_shape[1]] = 0
+        mask = F.interpolate(mask, feat.shape[-2:])[:, 0]
+        return self.positional_encoding(mask.bool())
+
+    def pre_decoder(self, memory: Tensor, memory_mask: Optional[Tensor],
+                    spatial_shapes: Sequence[Tuple[int, int]],
+                    sentence: Tensor) -> Tuple[Dict, Dict]:
+        """Select tokens that may be the person and make groups of them.
+
+        NOTE the release may also select tokens of the padding and of the
+        border, which all have one score; here they come last.
+
+        Args:
+            memory (Tensor): Encoder output, (bs, num_tokens, dim).
+            memory_mask (Tensor, optional): True where padded, (bs,
+                num_tokens).
+            spatial_shapes (Sequence[tuple[int, int]]): (h, w) of each level.
+            sentence (Tensor): What each prompt says, (bs, dim).
+
+        Returns:
+            tuple[dict, dict]: Inputs of the decoder and of the head.
+        """
+        tokens, proposals = self.gen_encoder_output_proposals(
+            memory, memory_mask, spatial_shapes)
+        logits = self.bbox_head.enc_cls_branch(tokens)
+        scores = logits.max(-1).values.masked_fill(
+            proposals.isinf().any(-1), -torch.inf)
+        selected = scores.topk(self.num_queries, 1).indices[..., None]
+
+        def pick(rows: Tensor) -> Tensor:
+            return rows.gather(1, selected.expand(-1, -1, rows.shape[-1]))
+
+        references = self.bbox_head.propose(
+            pick(tokens), pick(proposals)[..., :2].to(tokens))
+        # The sentence, then the joints: (bs, num_queries, K + 1, dim).
+        joints = pick(tokens).detach()[:, :, None] + (
+            self.keypoint_embedding.weight)
+        instance = sentence[:, None, None].expand(-1, self.num_queries, -1, -1)
+        return dict(
+            query=torch.cat([instance, joints], 2),
+            reference_points=references.detach()), dict(
+                enc_outputs=dict(
+                    cls_scores=pick(logits), keypoints=references[:, :, 1:]))
+
+    def pre_transformer(
+            self,
+            mlvl_feats: Tuple[Tensor],
+            batch_data_samples: OptSampleList = None) -> Tuple[Dict, Dict]:
+        """As mmdet's, with the spatial shapes as Python ints."""
+        inputs = super().pre_transformer(mlvl_feats, batch_data_samples)
+        shapes = [tuple(feat.shape[-2:]) for feat in mlvl_feats]
+        for coder_inputs in inputs:
+            coder_inputs['spatial_shapes'] = shapes
+        return inputs

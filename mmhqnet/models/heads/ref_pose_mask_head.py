@@ -1,0 +1,239 @@
+"""What UniPHD reads from its query groups."""
+import math
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.layers import inverse_sigmoid
+from mmdet.structures import SampleList
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from mmdet.utils import InstanceList
+from mmengine.model import BaseModule, ModuleList, bias_init_with_prob
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmhqnet.registry import MODELS
+from ..layers import build_mlp
+from ..layers.instance_mask_head import InstanceMaskHead
+from ..layers.pose_centric_decoder import move_joints, with_centre
+
+Outputs = Dict[str, Tensor]
+
+
+@dataclass
+class DrawingBoard:
+    """What masks are drawn from.
+
+    Attributes:
+        features (Tensor): Sum of the memory's levels, (bs, dim, H/8, W/8).
+        feat4 (Tensor): Stride-4 map of the backbone.
+        feat8 (Tensor): Stride-8 map of the backbone.
+        sizes (Tensor): (w, h) of the images without padding, (bs, 2).
+    """
+    features: Tensor
+    feat4: Tensor
+    feat8: Tensor
+    sizes: Tensor
+
+
+@MODELS.register_module()
+class RefPoseMaskHead(BaseModule):
+    """Class, box, joints, visibilities and mask of every query group.
+
+    Layers have branches of their own; they share the mask head. The encoder
+    proposes poses with branches of its own. Source: docs/uniphd.md.
+
+    Args:
+        embed_dims (int): Channels of the tokens.
+        num_classes (int): The last one is the person; the released model has
+            one more that is never right.
+        num_keypoints (int): Joints of a person.
+        num_pred_layer (int): Decoder layers, and one for the encoder.
+        mask_head (dict, optional): Of :class:`InstanceMaskHead`.
+        test_cfg (dict, optional): ``max_per_img``, how many groups to return
+            (by default all), and ``rank_classes``, True for the released
+            ranking: the best pairs of group and class, where a group may
+            appear twice.
+        **kwargs: ``share_pred_layer`` and ``as_two_stage``, which mmdet's
+            detectors hand to every head and which are fixed here.
+    """
+
+    def __init__(self,
+                 *,
+                 embed_dims: int = 256,
+                 num_classes: int = 2,
+                 num_keypoints: int = 17,
+                 num_pred_layer: int = 7,
+                 mask_head: Optional[dict] = None,
+                 train_cfg: Optional[dict] = None,
+                 test_cfg: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None,
+                 **kwargs) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.embed_dims = embed_dims
+        self.num_keypoints = num_keypoints
+        self.test_cfg = test_cfg or {}
+        num_layers = num_pred_layer - 1
+
+        def branches(num_outputs: int, num_hidden: int) -> ModuleList:
+            return ModuleList(
+                build_mlp(embed_dims, embed_dims, num_outputs, num_hidden)
+                for _ in range(num_layers))
+
+        self.cls_branches = branches(num_classes, 0)
+        self.reg_branches = branches(4, 2)
+        self.kpt_branches = branches(2, 2)
+        self.visibility_branches = branches(1, 0)
+        self.enc_cls_branch = nn.Linear(embed_dims, num_classes)
+        self.enc_kpt_branch = build_mlp(embed_dims, 2 * embed_dims,
+                                        2 * num_keypoints, 3)
+        self.mask_head = InstanceMaskHead(
+            embed_dims=embed_dims, **(mask_head or {}))
+
+    def init_weights(self) -> None:
+        """Start with a low score, and with boxes and joints that stay put."""
+        super().init_weights()
+        for branch in [*self.cls_branches, [self.enc_cls_branch]]:
+            nn.init.constant_(branch[-1].bias, bias_init_with_prob(0.01))
+        for branch in [
+                *self.reg_branches, *self.kpt_branches, self.enc_kpt_branch
+        ]:
+            nn.init.zeros_(branch[-1].weight)
+            nn.init.zeros_(branch[-1].bias)
+
+    def propose(self, tokens: Tensor, centres: Tensor) -> Tensor:
+        """Put a pose around the centre of each selected token.
+
+        Args:
+            tokens (Tensor): (bs, n, dim).
+            centres (Tensor): Logits of normalised x, y, (bs, n, 2).
+
+        Returns:
+            Tensor: Centre and joints, normalised, (bs, n, K + 1, 2).
+        """
+        steps = self.enc_kpt_branch(tokens).unflatten(-1, (-1, 2))
+        return with_centre((centres[..., None, :] + steps).sigmoid())
+
+    def forward_layer(self, hidden: Tensor, reference: Tensor,
+                      layer: int) -> Outputs:
+        """Apply the branches of one layer.
+
+        Args:
+            hidden (Tensor): Tokens of all groups, (..., K + 1, dim).
+            reference (Tensor): Places the layer started from, normalised,
+                (..., K + 1, 2).
+            layer (int): Number of the layer.
+
+        Returns:
+            dict[str, Tensor]: ``cls_scores`` (..., num_classes) logits,
+            ``bboxes`` (..., 4) normalised cxcywh, ``keypoints`` (..., K, 2)
+            normalised, ``visibilities`` (..., K) logits.
+        """
+        instance, joints = hidden[..., 0, :], hidden[..., 1:, :]
+        centre = inverse_sigmoid(reference[..., 0, :], eps=1e-3)
+        box = self.reg_branches[layer](instance) + F.pad(centre, (0, 2))
+        return dict(
+            cls_scores=self.cls_branches[layer](instance),
+            bboxes=box.sigmoid(),
+            keypoints=move_joints(reference[..., 1:, :],
+                                  self.kpt_branches[layer](joints)),
+            visibilities=self.visibility_branches[layer](joints).squeeze(-1))
+
+    def forward(self, hidden_states: Tensor,
+                references: Sequence[Tensor]) -> List[Outputs]:
+        """Apply the branches of all layers; see :meth:`forward_layer`."""
+        return [
+            self.forward_layer(hidden, reference, layer)
+            for layer, (
+                hidden, reference) in enumerate(zip(hidden_states, references))
+        ]
+
+    def draw(self, hidden: Tensor, reference: Tensor,
+             board: DrawingBoard) -> Tensor:
+        """Draw masks at stride 8; see :meth:`InstanceMaskHead.forward`.
+
+        Args:
+            hidden (Tensor): Tokens, (bs, n, K + 1, dim).
+            reference (Tensor): Places the layer started from, (bs, n, K + 1,
+                2).
+            board (DrawingBoard): What to draw from.
+
+        Returns:
+            Tensor: (bs, n, 16, H/8, W/8).
+        """
+        centres = reference[..., 0, :] * board.sizes[:, None]
+        return self.mask_head(hidden[..., 0, :], centres, board.features)
+
+    def masks(self, hidden: Tensor, reference: Tensor,
+              board: DrawingBoard) -> Tensor:
+        """Refined masks, logits of every pixel of the canvas, (bs, n, H, W).
+
+        Arguments as of :meth:`draw`.
+        """
+        return self.mask_head.refine(
+            self.draw(hidden, reference, board), board.feat4, board.feat8)
+
+    def predict(self,
+                hidden_states: Tensor,
+                references: Sequence[Tensor],
+                board: DrawingBoard,
+                batch_data_samples: SampleList,
+                rescale: bool = True,
+                **kwargs) -> InstanceList:
+        """Make results of the last layer's groups, best first.
+
+        Args:
+            hidden_states (Tensor): (num_layers, bs, num_groups, K + 1, dim).
+            references (Sequence[Tensor]): Places that each layer started
+                from, (bs, num_groups, K + 1, 2).
+            board (DrawingBoard): What to draw masks from.
+            batch_data_samples (list[DetDataSample]): The images.
+            rescale (bool): Whether to return pixels of the original image
+                instead of the network's input.
+
+        Returns:
+            list[InstanceData]: ``bboxes`` (n, 4), ``scores``, ``labels``
+            (n, ), ``masks`` (n, H, W), ``mask_scores`` (n, ), ``keypoints``
+            (n, K, 2), ``keypoint_scores`` (n, K): the probability that the
+            joint is in the picture.
+        """
+        scores, kept = self._rank(self.cls_branches[-1](
+            hidden_states[-1][..., 0, :]))
+        index = kept[..., None, None]
+        hidden, reference = (
+            tensor.gather(1, index.expand(-1, -1, *tensor.shape[2:]))
+            for tensor in (hidden_states[-1], references[-1]))
+        outputs = self.forward_layer(hidden, reference, -1)
+        masks = self.masks(hidden, reference, board)
+        results = []
+        for image, sample in enumerate(batch_data_samples):
+            height, width = sample.img_shape[:2]
+            shape = sample.ori_shape[:2] if rescale else (height, width)
+            size = scores.new_tensor(shape[::-1])
+            results.append(
+                InstanceData(
+                    bboxes=bbox_cxcywh_to_xyxy(outputs['bboxes'][image]) *
+                    size.repeat(2),
+                    scores=scores[image],
+                    labels=torch.zeros_like(kept[image]),
+                    masks=resize_masks(masks[image, :, :height, :width],
+                                       shape),
+                    mask_scores=scores[image],
+                    keypoints=outputs['keypoints'][image] * size,
+                    keypoint_scores=outputs['visibilities'][image].sigmoid()))
+        return results
+
+    def _rank(self, logits: Tensor) -> Tuple[Tensor, Tensor]:
+        """Scores and indices of the groups to return, (bs, n), best first."""
+        number = min(
+            self.test_cfg.get('max_per_img', math.inf), logits.shape[1])
+        if not self.test_cfg.get('rank_classes', False):
+            return logits[..., -1].sigmoid().topk(number, 1)
+        scores, pairs = logits.flatten(1).sigmoid().topk(number, 1)
+        return scores, pairs // logits.shape[-1]
+
+
+def resize_masks(logits: Tensor, size: Tuple[int, int]) -> Tensor:
+    """Mask logits (n, h, w) as bool masks of another (height, width)."""
+    return F.interpolate(logits[:, None], size, mode='bilinear')[:, 0] > 0

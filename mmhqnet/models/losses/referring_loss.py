@@ -1,0 +1,150 @@
+"""Losses of UniPHD's groups that were matched with a person.
+
+All coordinates are fractions of the image without padding. Source:
+docs/uniphd.md.
+"""
+from dataclasses import dataclass
+from typing import Dict, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.losses.dice_loss import dice_loss
+from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from torch import Tensor
+
+from .keypoint_loss import object_keypoint_similarity
+
+
+@dataclass
+class ReferredPersons:
+    """The n persons that the prompts of a batch mean.
+
+    Attributes:
+        boxes (Tensor): cxcywh, (n, 4).
+        keypoints (Tensor): (n, K, 2).
+        visible (Tensor): 1 where labelled, else 0, (n, K).
+        areas (Tensor): Share of the image, (n, ).
+        masks (Tensor): On the batch's canvas, 0 or 1, (n, H, W).
+        mask_valid (Tensor): False without a mask, (n, ).
+    """
+    boxes: Tensor
+    keypoints: Tensor
+    visible: Tensor
+    areas: Tensor
+    masks: Tensor
+    mask_valid: Tensor
+
+
+def group_focal_loss(logits: Tensor, matched: Tensor) -> Tensor:
+    """Focal loss of all groups; only the matched are persons.
+
+    Args:
+        logits (Tensor): (num_layers, num_groups, num_classes); the last class
+            is the person.
+        matched (Tensor): Indices of matched groups, (num_layers, n).
+
+    Returns:
+        Tensor: Summed over groups and classes, (num_layers, ).
+    """
+    target = torch.zeros_like(logits)
+    target[..., -1].scatter_(1, matched, 1)
+    return py_sigmoid_focal_loss(
+        logits, target, reduction='none').flatten(1).sum(1)
+
+
+def box_losses(pred: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
+    """L1 and generalised IoU loss of each pair, boxes cxcywh (..., 4).
+
+    NOTE UniPHD adds 1e-6 to both denominators; boxes are fractions, so that
+    this is more than rounding.
+    """
+    first, second = bbox_cxcywh_to_xyxy(pred), bbox_cxcywh_to_xyxy(target)
+
+    def area(corner: Tensor, opposite: Tensor) -> Tensor:
+        return (opposite - corner).clamp(min=0).prod(-1)
+
+    inside = area(
+        torch.maximum(first[..., :2], second[..., :2]),
+        torch.minimum(first[..., 2:], second[..., 2:]))
+    hull = area(
+        torch.minimum(first[..., :2], second[..., :2]),
+        torch.maximum(first[..., 2:], second[..., 2:]))
+    union = sum(area(box[..., :2], box[..., 2:])
+                for box in (first, second)) - inside
+    giou = inside / (union + 1e-6) - (hull - union) / (hull + 1e-6)
+    return (pred - target).abs().sum(-1), 1 - giou
+
+
+def keypoint_losses(pred: Tensor, target: Tensor, visible: Tensor,
+                    areas: Tensor,
+                    sigmas: Sequence[float]) -> Tuple[Tensor, Tensor]:
+    """L1 distance, summed over labelled joints, and 1 - OKS of each pair.
+
+    Args:
+        pred (Tensor): (..., K, 2); so is the target.
+        target (Tensor): Broadcastable to ``pred``.
+        visible (Tensor): 1 where labelled, (..., K).
+        areas (Tensor): (...).
+        sigmas (Sequence[float]): Fall-off of each joint.
+
+    Returns:
+        tuple[Tensor, Tensor]: Both (...); without a labelled joint 0, and a
+        constant of nearly 1.
+    """
+    distance = ((pred - target).abs().sum(-1) * visible).sum(-1)
+    oks = object_keypoint_similarity(pred, target, visible, areas,
+                                     pred.new_tensor(sigmas))
+    return distance, 1 - oks.clamp(min=1e-6)
+
+
+def mask_losses(logits: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
+    """Mean focal loss and dice loss of each pair, masks (..., H, W)."""
+    focal = py_sigmoid_focal_loss(logits, target, reduction='none')
+    dice = dice_loss(
+        logits.sigmoid().flatten(0, -3),
+        target.expand_as(logits).flatten(0, -3),
+        eps=1.0,
+        reduction='none',
+        naive_dice=True)
+    return focal.mean((-2, -1)), dice.view(logits.shape[:-2])
+
+
+def pair_losses(pred: Dict[str, Tensor], target: ReferredPersons,
+                sigmas: Sequence[float]) -> Dict[str, Tensor]:
+    """All losses of matched pairs of groups and persons, without weights.
+
+    Args:
+        pred (dict[str, Tensor]): ``bboxes`` (num_layers, n, 4),
+            ``keypoints`` (num_layers, n, K, 2), ``visibilities`` (num_layers,
+            n, K) and, where masks are drawn, ``masks`` (num_layers, n, H, W)
+            and ``masks_low`` (num_layers, n, H/2, W/2), logits.
+        target (ReferredPersons): The persons, with a first dimension of
+            layers.
+        sigmas (Sequence[float]): Fall-off of each joint.
+
+    Returns:
+        dict[str, Tensor]: Each (num_layers, n).
+    """
+    losses = dict()
+    losses['loss_kpt'], losses['loss_oks'] = keypoint_losses(
+        pred['keypoints'], target.keypoints, target.visible, target.areas,
+        sigmas)
+    if 'bboxes' in pred:
+        losses['loss_bbox'], losses['loss_iou'] = box_losses(
+            pred['bboxes'], target.boxes)
+    if 'visibilities' in pred:
+        # NOTE joints without a label count as hidden, as in the release,
+        # which also divides by the number of persons twice.
+        loss = F.binary_cross_entropy_with_logits(
+            pred['visibilities'], target.visible, reduction='none').mean(-1)
+        losses['loss_visibility'] = loss / max(loss.shape[1], 1)
+    for name, step in (('masks', 1), ('masks_low', 2)):
+        if name in pred:
+            # (num_layers, n, H, W); half size: the lower right of 2 x 2
+            masks = target.masks[..., step - 1::step, step - 1::step]
+            for loss, value in zip(('mask', 'dice'),
+                                   mask_losses(pred[name], masks)):
+                losses[name.replace('masks', f'loss_{loss}')] = (
+                    value * target.mask_valid)
+    return losses

@@ -1,0 +1,188 @@
+"""Prompts as tokens that an image can attend to (docs/uniphd.md)."""
+import math
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmhqnet.registry import MODELS
+
+
+@dataclass
+class PromptTokens:
+    """Tokens of those images of a batch whose prompts are of one family.
+
+    Attributes:
+        family (str): ``'text'`` or ``'positional'``.
+        images (list[int]): Indices of the n images in the batch.
+        words (Tensor): One token per word or point, (n, length, dim).
+        positions (Tensor): Their positional encodings, (n, length, dim).
+        padding_mask (Tensor): True at padded tokens, (n, length).
+        sentence (Tensor): What the prompt says as a whole, (n, dim).
+    """
+    family: str
+    images: Sequence[int]
+    words: Tensor
+    positions: Tensor
+    padding_mask: Tensor
+    sentence: Tensor
+
+
+class Projection(nn.Module):
+    """Linear layer, layer norm, dropout; of features into prompt tokens."""
+
+    def __init__(self, in_dims: int, out_dims: int, dropout: float) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_dims, out_dims)
+        self.norm = nn.LayerNorm(out_dims, eps=1e-12)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in_dims) to (..., out_dims)."""
+        return self.dropout(self.norm(self.fc(x)))
+
+
+@MODELS.register_module()
+class PromptEncoder(nn.Module):
+    """Project words and points to tokens of the image's width.
+
+    Words come from a text encoder. A point is what the backbone's stride-16
+    map says at its place; what all points of a scribble say on average is its
+    sentence.
+
+    Args:
+        embed_dims (int): Channels of the tokens.
+        text_dims (int): Channels of the text encoder.
+        point_dims (int): Channels of the stride-16 map.
+        dropout (float): Dropout of the projections.
+    """
+
+    def __init__(self,
+                 *,
+                 embed_dims: int = 256,
+                 text_dims: int = 768,
+                 point_dims: int = 384,
+                 dropout: float = 0.1) -> None:
+        super().__init__()
+        self.embed_dims = embed_dims
+        self.word_proj = Projection(text_dims, embed_dims, dropout)
+        self.sentence_proj = Projection(text_dims, embed_dims, dropout)
+        self.point_proj = Projection(point_dims, embed_dims, dropout)
+        self.point_sentence_proj = Projection(embed_dims, embed_dims, dropout)
+
+    def encode_text(self, images: Sequence[int], words: Tensor,
+                    sentence: Tensor, padding_mask: Tensor) -> PromptTokens:
+        """Make tokens of encoded captions.
+
+        Args:
+            images (Sequence[int]): Indices of the n captions' images.
+            words (Tensor): (n, length, text_dims).
+            sentence (Tensor): (n, text_dims).
+            padding_mask (Tensor): True at padded words, (n, length).
+
+        Returns:
+            PromptTokens: Of the family ``'text'``.
+        """
+        return PromptTokens(
+            family='text',
+            images=images,
+            words=self.word_proj(words),
+            positions=word_positions(padding_mask, self.embed_dims).to(words),
+            padding_mask=padding_mask,
+            sentence=self.sentence_proj(sentence))
+
+    def encode_points(self, images: Sequence[int], points: Tensor,
+                      padding_mask: Tensor, feat: Tensor, feat_pos: Tensor,
+                      canvas: Tuple[int, int]) -> PromptTokens:
+        """Make tokens of points.
+
+        Args:
+            images (Sequence[int]): Indices of the n prompts' images.
+            points (Tensor): x, y in pixels of the input, (n, length, 2);
+                those outside are moved to the border.
+            padding_mask (Tensor): True at padded points, (n, length).
+            feat (Tensor): The images' stride-16 maps of the backbone, (n,
+                point_dims, h, w).
+            feat_pos (Tensor): Their positional encodings, (n, dim, h, w).
+            canvas (tuple[int, int]): (h, w) of the padded input, pixels.
+
+        Returns:
+            PromptTokens: Of the family ``'positional'``.
+        """
+        grid = points.to(feat) / points.new_tensor(canvas[::-1]).to(feat)
+        grid = grid.clamp(0, 1)[:, :, None] * 2 - 1
+
+        def sample(maps: Tensor) -> Tensor:  # (n, length, channels)
+            return F.grid_sample(
+                maps, grid, align_corners=True).squeeze(-1).transpose(1, 2)
+
+        words = self.point_proj(sample(feat))
+        valid = ~padding_mask[..., None]
+        mean = (words * valid).sum(1) / valid.sum(1)
+        return PromptTokens(
+            family='positional',
+            images=images,
+            words=words,
+            positions=sample(feat_pos.to(feat)),
+            padding_mask=padding_mask,
+            sentence=self.point_sentence_proj(mean))
+
+
+def word_positions(padding_mask: Tensor, embed_dims: int) -> Tensor:
+    """Sine encoding of the words' places, of which the last has 2 pi.
+
+    Args:
+        padding_mask (Tensor): True at padded words, (n, length).
+        embed_dims (int): Channels of the encoding.
+
+    Returns:
+        Tensor: float32, (n, length, embed_dims).
+    """
+    places = (~padding_mask).cumsum(1, dtype=torch.float32)
+    places = places / (places[:, -1:] + 1e-6) * 2 * math.pi
+    channels = torch.arange(
+        embed_dims, dtype=torch.float32, device=padding_mask.device)
+    angles = places[..., None] / 10000**(2 * (channels // 2) / embed_dims)
+    return torch.stack([angles[..., 0::2].sin(), angles[..., 1::2].cos()],
+                       -1).flatten(2)
+
+
+def in_order_of_images(parts: Sequence[Tuple[Sequence[int], Tensor]]
+                       ) -> Tensor:
+    """Put the results of all families back into the batch's order.
+
+    Args:
+        parts (Sequence): Pairs of the n images' indices and a tensor (n, ...).
+
+    Returns:
+        Tensor: (bs, ...).
+    """
+    images = [image for indices, _ in parts for image in indices]
+    rows = torch.cat([tensor for _, tensor in parts])
+    if images == list(range(len(rows))):
+        return rows
+    order = sorted(range(len(images)), key=images.__getitem__)
+    return rows[torch.tensor(order, device=rows.device)]
+
+
+def untouched(module: Optional[nn.Module], like: Tensor) -> Tensor:
+    """Zero that depends on all weights of a module.
+
+    Added to a result, it gives zero gradients to a part of the network that
+    this batch has no work for, so that every process of a data-parallel
+    training has a gradient for every weight.
+
+    Args:
+        module (nn.Module, optional): The part without work.
+        like (Tensor): Gives type and device.
+
+    Returns:
+        Tensor: Scalar.
+    """
+    zero = like.new_zeros(())
+    for parameter in module.parameters() if module is not None else ():
+        if parameter.requires_grad:
+            zero = zero + parameter.flatten()[0] * 0
+    return zero

@@ -1,8 +1,9 @@
 """Tiny models and samples, for tests, benchmarks and authors of plugins."""
 from .models import build_model, randomise, tiny_config
 from .samples import make_encoded, make_images, make_sample
+from .uniphd import tiny_uniphd_config
 
 __all__ = [
     'build_model', 'make_encoded', 'make_images', 'make_sample', 'randomise',
-    'tiny_config'
+    'tiny_config', 'tiny_uniphd_config'
 ]

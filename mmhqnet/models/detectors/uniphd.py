@@ -9,12 +9,15 @@ from mmdet.models.layers import SinePositionalEncoding
 from mmdet.structures import OptSampleList, SampleList
 from torch import Tensor, nn
 
+from torch.nn.utils.rnn import pad_sequence
+
+from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
+from mmhqnet.structures import Point, Scribble, Text
 
 from ..heads.ref_pose_mask_head import DrawingBoard
-from ..layers import HQNetEncoder, init_transformer
-from ..layers.instance_mask_head import mask_features
-from ..layers.pose_centric_decoder import PoseCentricDecoder
+from ..layers import (HQNetEncoder, PoseCentricDecoder, init_transformer,
+                      mask_features)
 from ..prompt_encoders import PromptTokens, in_order_of_images, untouched
 
 Prompt = Dict[str, Union[str, Tensor]]
@@ -68,6 +71,16 @@ class UniPHD(DeformableDETR):
         self.keypoint_embedding = nn.Embedding(self.bbox_head.num_keypoints,
                                                self.embed_dims)
 
+    def init_weights(self) -> None:
+        """Initialise as deformable DETR."""
+        super(DeformableDETR, self).init_weights()
+        for part in (self.encoder, self.decoder, self.fusion):
+            init_transformer(part)
+        for layer in self.decoder.layers:
+            nn.init.constant_(layer.within_attn.adjacency, 1e-8)
+        nn.init.xavier_uniform_(self.memory_trans_fc.weight)
+        nn.init.normal_(self.level_embed)
+
     def extract_feat(self, batch_inputs: Tensor) -> Tuple[Tensor]:
         """Maps of the backbone, strides 4, 8, 16, 32; the neck comes later."""
         return self.backbone(batch_inputs)
@@ -117,6 +130,8 @@ class UniPHD(DeformableDETR):
         Returns:
             dict: Inputs of the head.
         """
+        if prompts is None:
+            prompts = self.read_prompts(batch_data_samples)
         tokens = self._encode_prompts(img_feats[2], batch_data_samples,
                                       prompts)
         maps = self.fusion(self.neck(img_feats[1:]), tokens)
@@ -125,6 +140,8 @@ class UniPHD(DeformableDETR):
         encoded = self.forward_encoder(**encoder_inputs)
         sentence = in_order_of_images([(prompt.images, prompt.sentence)
                                        for prompt in tokens])
+        if self.training:
+            sentence = sentence + self._untouched_parts(tokens)
         query_inputs, head_inputs = self.pre_decoder(
             **encoded, sentence=sentence)
         hidden_states, references = self.decoder(
@@ -147,11 +164,60 @@ class UniPHD(DeformableDETR):
             references=references,
             board=board)
 
-    def _encode_prompts(
-            self, feat16: Tensor, batch_data_samples: SampleList,
-            prompts: Optional[Sequence[Prompt]]) -> List[PromptTokens]:
-        """Tokens of all prompts, grouped by family."""
-        canvas = batch_data_samples[0].batch_input_shape
+    def read_prompts(self, batch_data_samples: SampleList) -> List[Prompt]:
+        """Bring the samples' prompts into the form of :meth:`decode`.
+
+        Args:
+            batch_data_samples (list[DetDataSample]): With a ``prompt`` each:
+                a ``Text``, ``Point`` or ``Scribble``, of any kind.
+
+        Returns:
+            list[dict]: At most one of words and one of points, each with the
+            indices of its ``images``.
+
+        Raises:
+            InputError: If a sample has no prompt, or one of another kind, or
+                a text and the model has no text encoder.
+        """
+        texts, points = {}, {}
+        for image, sample in enumerate(batch_data_samples):
+            prompt = sample.get('prompt')
+            if isinstance(prompt, Text):
+                texts[image] = prompt.caption
+            elif isinstance(prompt, (Point, Scribble)):
+                points[image] = self.level_embed.new_tensor(prompt.points)
+            else:
+                raise InputError(
+                    f'image {sample.get("img_path", image)}: UniPHD needs a '
+                    f'Text, Point or Scribble as prompt, got {prompt!r}')
+        prompts = []
+        if texts:
+            if self.text_encoder is None:
+                raise InputError('model.text_encoder is None: this model '
+                                 'takes points and scribbles, not text')
+            words, sentence, pad_mask = self.text_encoder(list(texts.values()))
+            prompts.append(
+                dict(
+                    kind='text',
+                    images=list(texts),
+                    words=words,
+                    sentence=sentence,
+                    pad_mask=pad_mask))
+        if points:
+            lengths = torch.tensor([len(p) for p in points.values()])
+            padded = pad_sequence(list(points.values()), batch_first=True)
+            pad_mask = torch.arange(padded.shape[1]) >= lengths[:, None]
+            prompts.append(
+                dict(
+                    kind='scribble',
+                    images=list(points),
+                    points=padded,
+                    pad_mask=pad_mask.to(padded.device)))
+        return prompts
+
+    def _encode_prompts(self, feat16: Tensor, batch_data_samples: SampleList,
+                        prompts: Sequence[Prompt]) -> List[PromptTokens]:
+        """Tokens of all prompts."""
         tokens = []
         for prompt in prompts:
             images = prompt['images']
@@ -165,12 +231,23 @@ class UniPHD(DeformableDETR):
             pad_mask = prompt.get('pad_mask')
             if pad_mask is None:
                 pad_mask = points.new_zeros(points.shape[:2], dtype=torch.bool)
+            encoding = self._image_encoding(feat16, batch_data_samples)
             tokens.append(
                 self.prompt_encoder.encode_points(
-                    images, points, pad_mask, feat16[images],
-                    self._image_encoding(feat16, batch_data_samples)[images],
-                    canvas))
+                    images, points, pad_mask, feat16[images], encoding[images],
+                    batch_data_samples[0].batch_input_shape))
         return tokens
+
+    def _untouched_parts(self, prompts: Sequence[PromptTokens]) -> Tensor:
+        """Zero with zero gradients for the parts no prompt has passed."""
+        families = {prompt.family for prompt in prompts}
+        zero = self.level_embed.new_zeros(())
+        if 'text' not in families and self.text_encoder is not None:
+            zero = zero + untouched(self.text_encoder, zero)
+        for family, part in self.prompt_encoder.parts():
+            if family not in families:
+                zero = zero + untouched(part, zero)
+        return zero
 
     def _image_encoding(self, feat: Tensor, samples: SampleList) -> Tensor:
         """Positional encoding of a map's valid part, (bs, dim, h, w)."""

@@ -1,7 +1,7 @@
 """What UniPHD reads from its query groups."""
 import math
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +13,30 @@ from mmengine.model import BaseModule, ModuleList, bias_init_with_prob
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmhqnet.registry import MODELS
-from ..layers import build_mlp
-from ..layers.instance_mask_head import InstanceMaskHead
-from ..layers.pose_centric_decoder import move_joints, with_centre
+from mmhqnet.registry import MODELS, TASK_UTILS
+
+from ..layers import InstanceMaskHead, build_mlp, move_joints, with_centre
+from ..losses import (COCO_SIGMAS, ReferredPersons, count, group_focal_loss,
+                      pair_losses, referred_persons)
+from ..matching import Assignment
 
 Outputs = Dict[str, Tensor]
+
+# As released; losses of unrefined masks have the weights of the refined ones.
+WEIGHTS = dict(
+    loss_cls=2.0,
+    loss_bbox=5.0,
+    loss_iou=2.0,
+    loss_kpt=10.0,
+    loss_oks=4.0,
+    loss_visibility=4.0,
+    loss_mask=2.0,
+    loss_dice=5.0,
+    loss_mask_low=2.0,
+    loss_dice_low=5.0)
+ASSIGNER = dict(
+    type='HumanQueryAssigner',
+    match_costs=[dict(type='FocalLossCost', weight=2.0)])
 
 
 @dataclass
@@ -36,6 +54,12 @@ class DrawingBoard:
     feat8: Tensor
     sizes: Tensor
 
+    def __getitem__(self, images: Union[int, Tensor]) -> 'DrawingBoard':
+        """The boards of some images of the batch."""
+        if isinstance(images, int):
+            images = slice(images, images + 1)
+        return DrawingBoard(*(value[images] for value in vars(self).values()))
+
 
 @MODELS.register_module()
 class RefPoseMaskHead(BaseModule):
@@ -51,6 +75,12 @@ class RefPoseMaskHead(BaseModule):
         num_keypoints (int): Joints of a person.
         num_pred_layer (int): Decoder layers, and one for the encoder.
         mask_head (dict, optional): Of :class:`InstanceMaskHead`.
+        attributes (dict[str, dict], optional): Config of attribute heads, by
+            any name; they read the instance token. An addition to UniPHD.
+        weights (dict, optional): Weights of the losses by their names, for
+            losses and matching costs, where they differ from the release.
+        sigmas (Sequence[float]): Fall-off of each joint in the OKS.
+        train_cfg (dict, optional): ``assigner``, with the cost of the class.
         test_cfg (dict, optional): ``max_per_img``, how many groups to return
             (by default all), and ``rank_classes``, True for the released
             ranking: the best pairs of group and class, where a group may
@@ -66,6 +96,9 @@ class RefPoseMaskHead(BaseModule):
                  num_keypoints: int = 17,
                  num_pred_layer: int = 7,
                  mask_head: Optional[dict] = None,
+                 attributes: Optional[Dict[str, dict]] = None,
+                 weights: Optional[Dict[str, float]] = None,
+                 sigmas: Sequence[float] = COCO_SIGMAS,
                  train_cfg: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None,
@@ -73,6 +106,10 @@ class RefPoseMaskHead(BaseModule):
         super().__init__(init_cfg=init_cfg)
         self.embed_dims = embed_dims
         self.num_keypoints = num_keypoints
+        self.weights = {**WEIGHTS, **(weights or {})}
+        self.sigmas = tuple(sigmas)
+        self.assigner = TASK_UTILS.build((train_cfg or {}).get(
+            'assigner', ASSIGNER))
         self.test_cfg = test_cfg or {}
         num_layers = num_pred_layer - 1
 
@@ -90,6 +127,12 @@ class RefPoseMaskHead(BaseModule):
                                         2 * num_keypoints, 3)
         self.mask_head = InstanceMaskHead(
             embed_dims=embed_dims, **(mask_head or {}))
+        self.attributes = nn.ModuleDict({
+            name: MODELS.build(
+                dict(
+                    cfg, embed_dims=embed_dims, num_pred_layers=num_layers))
+            for name, cfg in (attributes or {}).items() if cfg is not None
+        })
 
     def init_weights(self) -> None:
         """Start with a low score, and with boxes and joints that stay put."""
@@ -101,6 +144,8 @@ class RefPoseMaskHead(BaseModule):
         ]:
             nn.init.zeros_(branch[-1].weight)
             nn.init.zeros_(branch[-1].bias)
+        for attribute in self.attributes.values():
+            attribute.init_weights()
 
     def propose(self, tokens: Tensor, centres: Tensor) -> Tensor:
         """Put a pose around the centre of each selected token.
@@ -174,6 +219,135 @@ class RefPoseMaskHead(BaseModule):
         return self.mask_head.refine(
             self.draw(hidden, reference, board), board.feat4, board.feat8)
 
+    def loss(self, hidden_states: Tensor, references: Sequence[Tensor],
+             board: DrawingBoard, enc_outputs: Outputs,
+             batch_data_samples: SampleList) -> Dict[str, Tensor]:
+        """Match groups and persons, and compute all losses.
+
+        Args:
+            hidden_states (Tensor): (num_layers, bs, num_groups, K + 1, dim).
+            references (Sequence[Tensor]): Places that each layer started
+                from, (bs, num_groups, K + 1, 2).
+            board (DrawingBoard): What to draw masks from.
+            enc_outputs (dict): ``cls_scores`` and ``keypoints`` of the
+                encoder's proposals.
+            batch_data_samples (list[DetDataSample]): Ground truth; an image
+                has one person, or none.
+
+        Returns:
+            dict[str, Tensor]: Losses, named as mmdet's DINO names them.
+        """
+        gt_instances = [sample.gt_instances for sample in batch_data_samples]
+        persons = [
+            referred_persons(gt, sample.img_shape, sample.batch_input_shape,
+                             board.sizes)
+            for gt, sample in zip(gt_instances, batch_data_samples)
+        ]
+        layers = self(hidden_states, references)
+        outputs = {
+            name: torch.stack([layer[name] for layer in layers])
+            for name in layers[0]
+        }
+        references = torch.stack(list(references))
+        assignment = self._match(
+            outputs, persons, (hidden_states, references, board))
+        losses = self._layer_losses(outputs, persons, assignment, hidden_states,
+                                    references, board)
+        for name, task in self.attributes.items():
+            logits = [
+                task(hidden[..., 0, :], None, layer)
+                for layer, hidden in enumerate(hidden_states)
+            ]
+            logits = {
+                key: torch.stack([layer[key] for layer in logits])
+                for key in logits[0]
+            }
+            losses.update(task.loss(logits, gt_instances, assignment, None))
+
+        enc_outputs = {key: value[None] for key, value in enc_outputs.items()}
+        proposed = self._match(enc_outputs, persons)
+        enc_losses = self._layer_losses(enc_outputs, persons, proposed)
+        named = {f'enc_{name}': value[0] for name, value in enc_losses.items()}
+        for name, values in losses.items():
+            for layer, value in enumerate(values[:-1]):
+                named[f'd{layer}.{name}'] = value
+            named[name] = values[-1]
+        return named
+
+    @torch.no_grad()
+    def _match(self, outputs: Outputs, persons: Sequence[ReferredPersons],
+               drawing: Optional[tuple] = None) -> Assignment:
+        """Give each person the group with the lowest sum of weighted losses.
+
+        Masks take part unrefined, and if ``drawing`` is given: hidden states,
+        references and board.
+        """
+        costs = []
+        for image, person in enumerate(persons):
+            # The groups of all layers, (num_layers * num_groups, 1, ...).
+            pred = {
+                name: value[:, image].flatten(0, 1)[:, None]
+                for name, value in outputs.items()
+            }
+            num_layers = len(outputs['cls_scores'])
+            if drawing is not None:
+                hidden, references, board = drawing
+                drawn = self.draw(hidden[:, image].flatten(0, 1)[None],
+                                  references[:, image].flatten(0, 1)[None],
+                                  board[image])
+                pred['masks_low'] = self.mask_head.unrefined(drawn)[0][:, None]
+            logits = pred['cls_scores'].squeeze(1)
+            labels = logits.new_full((len(person.boxes), ),
+                                     logits.shape[-1] - 1, dtype=torch.long)
+            cost = self.assigner.box_cost(
+                InstanceData(scores=logits), InstanceData(labels=labels), {})
+            losses = pair_losses(pred, person.each(lambda rows: rows[None]),
+                                 self.sigmas)
+            for name, loss in losses.items():
+                cost = cost + self.weights[name] * loss
+            costs.append(cost.unflatten(0, (num_layers, -1)))
+        return self.assigner.assign(costs)
+
+    def _layer_losses(self,
+                      outputs: Outputs,
+                      persons: Sequence[ReferredPersons],
+                      assignment: Assignment,
+                      hidden_states: Optional[Tensor] = None,
+                      references: Optional[Tensor] = None,
+                      board: Optional[DrawingBoard] = None) -> Outputs:
+        """Weighted losses, each (num_layers, ); with a board also of masks."""
+        target = ReferredPersons(*(
+            assignment.persons(rows)
+            for rows in zip(*(vars(person).values() for person in persons))))
+        pred = {
+            name: assignment.queries(value)
+            for name, value in outputs.items()
+        }
+        if board is not None:
+            num_groups = outputs['cls_scores'].shape[2]
+            images = assignment.query_inds[0] // num_groups
+            board = board[images]
+            # The layers' instances of a person are drawn together.
+            drawn = self.draw(
+                assignment.queries(hidden_states).transpose(0, 1),
+                assignment.queries(references).transpose(0, 1), board)
+            pred['masks_low'] = self.mask_head.unrefined(drawn).transpose(0, 1)
+            pred['masks'] = self.mask_head.refine(
+                drawn, board.feat4, board.feat8).transpose(0, 1)
+        number = count(torch.ones_like(assignment.query_inds))
+        losses = {
+            name: value.sum(1) / number
+            for name, value in pair_losses(pred, target, self.sigmas).items()
+        }
+        if 'loss_visibility' in losses:  # NOTE twice, as released
+            losses['loss_visibility'] = losses['loss_visibility'] / number
+        losses['loss_cls'] = group_focal_loss(
+            outputs['cls_scores'].flatten(1, 2), assignment.query_inds) / number
+        return {
+            name: self.weights[name] * loss
+            for name, loss in losses.items()
+        }
+
     def predict(self,
                 hidden_states: Tensor,
                 references: Sequence[Tensor],
@@ -206,6 +380,12 @@ class RefPoseMaskHead(BaseModule):
             for tensor in (hidden_states[-1], references[-1]))
         outputs = self.forward_layer(hidden, reference, -1)
         masks = self.masks(hidden, reference, board)
+        instance = hidden[..., 0, :]
+        attributes = [
+            task.predict(task(instance, None, len(self.reg_branches) - 1),
+                         scores, None, rescale)
+            for task in self.attributes.values()
+        ]
         results = []
         for image, sample in enumerate(batch_data_samples):
             height, width = sample.img_shape[:2]
@@ -222,6 +402,8 @@ class RefPoseMaskHead(BaseModule):
                     mask_scores=scores[image],
                     keypoints=outputs['keypoints'][image] * size,
                     keypoint_scores=outputs['visibilities'][image].sigmoid()))
+            for attribute in attributes:
+                results[-1].set_data(attribute[image])
         return results
 
     def _rank(self, logits: Tensor) -> Tuple[Tensor, Tensor]:

@@ -69,7 +69,7 @@ class InstanceMaskHead(nn.Module):
     @staticmethod
     def unrefined(drawn: Tensor) -> Tensor:
         """Masks (bs, n, H/2, W/2), logits, without the backbone's help."""
-        return F.pixel_shuffle(drawn, 4).squeeze(2)
+        return blocks_to_pixels(drawn)
 
     def refine(self, drawn: Tensor, feat4: Tensor, feat8: Tensor) -> Tensor:
         """Sharpen masks with the backbone's maps.
@@ -89,8 +89,7 @@ class InstanceMaskHead(nn.Module):
                 masks = F.interpolate(
                     masks, feat.shape[-2:], mode='bilinear')
             masks = refinement(masks, feat, number)
-        return F.pixel_shuffle(masks, 4).squeeze(1).unflatten(
-            0, (-1, number))
+        return blocks_to_pixels(masks.unflatten(0, (len(feat4), number)))
 
 
 class MaskRefinement(nn.Module):
@@ -111,6 +110,21 @@ class MaskRefinement(nn.Module):
         own = F.conv2d(masks.relu(), mask_weight, padding=1)
         both = own + shared.repeat_interleave(number, 0)
         return masks + self.conv2(both.relu())
+
+
+def blocks_to_pixels(blocks: Tensor) -> Tensor:
+    """Lay out the 16 channels of a cell as 4 x 4 pixels.
+
+    NOTE the backward pass of PyTorch's pixel shuffle fails without any mask.
+
+    Args:
+        blocks (Tensor): (..., 16, h, w).
+
+    Returns:
+        Tensor: (..., 4 h, 4 w).
+    """
+    pixels = blocks.unflatten(-3, (4, 4)).movedim((-4, -3), (-3, -1))
+    return pixels.flatten(-4, -3).flatten(-2, -1)
 
 
 def mask_features(memory: Tensor, spatial_shapes: Sequence[Tuple[int, int]],

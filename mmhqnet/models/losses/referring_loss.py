@@ -4,13 +4,13 @@ All coordinates are fractions of the image without padding. Source:
 docs/uniphd.md.
 """
 from dataclasses import dataclass
-from typing import Dict, Sequence, Tuple
+from typing import Callable, Dict, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from mmdet.models.losses.dice_loss import dice_loss
 from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
-from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .keypoint_loss import object_keypoint_similarity
@@ -34,6 +34,41 @@ class ReferredPersons:
     areas: Tensor
     masks: Tensor
     mask_valid: Tensor
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> 'ReferredPersons':
+        """The persons with a function applied to every attribute."""
+        return ReferredPersons(*map(function, vars(self).values()))
+
+
+def referred_persons(gt_instances: InstanceData, size: Sequence[int],
+                     canvas: Sequence[int], like: Tensor) -> ReferredPersons:
+    """Ground truth of one image as fractions of it.
+
+    Args:
+        gt_instances (InstanceData): ``bboxes``, and as far as there are any
+            ``keypoints``, ``keypoints_visible``, ``areas``, ``masks`` and
+            ``mask_valid``.
+        size (Sequence[int]): (h, w) of the image without padding, pixels.
+        canvas (Sequence[int]): (h, w) of the padded batch.
+        like (Tensor): Gives type and device.
+    """
+    scale = like.new_tensor([size[1], size[0]])
+    boxes = gt_instances.bboxes.to(like)
+    keypoints = gt_instances.keypoints.to(like)
+    masks = gt_instances.masks.to_tensor(like.dtype, like.device)
+    masks = F.pad(
+        masks,
+        (0, canvas[1] - masks.shape[-1], 0, canvas[0] - masks.shape[-2]))
+    mask_valid = gt_instances.get('mask_valid')
+    if mask_valid is None:
+        mask_valid = masks.new_ones(len(masks), dtype=torch.bool)
+    return ReferredPersons(
+        boxes=bbox_xyxy_to_cxcywh(boxes / scale.repeat(2)),
+        keypoints=keypoints / scale,
+        visible=(gt_instances.keypoints_visible > 0).to(like),
+        areas=gt_instances.areas.to(like) / scale.prod(),
+        masks=masks,
+        mask_valid=mask_valid.to(like.device))
 
 
 def group_focal_loss(logits: Tensor, matched: Tensor) -> Tensor:
@@ -100,31 +135,27 @@ def keypoint_losses(pred: Tensor, target: Tensor, visible: Tensor,
 
 def mask_losses(logits: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
     """Mean focal loss and dice loss of each pair, masks (..., H, W)."""
+    logits, target = torch.broadcast_tensors(logits, target)
     focal = py_sigmoid_focal_loss(logits, target, reduction='none')
-    dice = dice_loss(
-        logits.sigmoid().flatten(0, -3),
-        target.expand_as(logits).flatten(0, -3),
-        eps=1.0,
-        reduction='none',
-        naive_dice=True)
-    return focal.mean((-2, -1)), dice.view(logits.shape[:-2])
+    prob = logits.sigmoid()
+    overlap, total = (prob * target).sum((-2, -1)), (prob + target).sum(
+        (-2, -1))
+    return focal.mean((-2, -1)), 1 - (2 * overlap + 1) / (total + 1)
 
 
 def pair_losses(pred: Dict[str, Tensor], target: ReferredPersons,
                 sigmas: Sequence[float]) -> Dict[str, Tensor]:
-    """All losses of matched pairs of groups and persons, without weights.
+    """All losses of pairs of groups and persons, without weights.
 
     Args:
-        pred (dict[str, Tensor]): ``bboxes`` (num_layers, n, 4),
-            ``keypoints`` (num_layers, n, K, 2), ``visibilities`` (num_layers,
-            n, K) and, where masks are drawn, ``masks`` (num_layers, n, H, W)
-            and ``masks_low`` (num_layers, n, H/2, W/2), logits.
-        target (ReferredPersons): The persons, with a first dimension of
-            layers.
+        pred (dict[str, Tensor]): ``keypoints`` (..., K, 2) and, where they
+            are there, ``bboxes`` (..., 4), ``visibilities`` (..., K),
+            ``masks`` (..., H, W) and ``masks_low`` (..., H/2, W/2), logits.
+        target (ReferredPersons): The persons, broadcastable to the groups.
         sigmas (Sequence[float]): Fall-off of each joint.
 
     Returns:
-        dict[str, Tensor]: Each (num_layers, n).
+        dict[str, Tensor]: Each (...).
     """
     losses = dict()
     losses['loss_kpt'], losses['loss_oks'] = keypoint_losses(
@@ -134,14 +165,13 @@ def pair_losses(pred: Dict[str, Tensor], target: ReferredPersons,
         losses['loss_bbox'], losses['loss_iou'] = box_losses(
             pred['bboxes'], target.boxes)
     if 'visibilities' in pred:
-        # NOTE joints without a label count as hidden, as in the release,
-        # which also divides by the number of persons twice.
-        loss = F.binary_cross_entropy_with_logits(
-            pred['visibilities'], target.visible, reduction='none').mean(-1)
-        losses['loss_visibility'] = loss / max(loss.shape[1], 1)
+        # NOTE joints without a label count as hidden, as in the release.
+        losses['loss_visibility'] = F.binary_cross_entropy_with_logits(
+            *torch.broadcast_tensors(pred['visibilities'], target.visible),
+            reduction='none').mean(-1)
     for name, step in (('masks', 1), ('masks_low', 2)):
         if name in pred:
-            # (num_layers, n, H, W); half size: the lower right of 2 x 2
+            # At half size, the lower right of every 2 x 2 pixels.
             masks = target.masks[..., step - 1::step, step - 1::step]
             for loss, value in zip(('mask', 'dice'),
                                    mask_losses(pred[name], masks)):

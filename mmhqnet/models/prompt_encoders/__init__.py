@@ -1,8 +1,9 @@
 from .fusion import PromptFusion
+from .hash_text_encoder import HashTextEncoder
 from .prompt_encoder import (PromptEncoder, PromptTokens, in_order_of_images,
                              untouched)
 
 __all__ = [
-    'PromptEncoder', 'PromptFusion', 'PromptTokens', 'in_order_of_images',
-    'untouched'
+    'HashTextEncoder', 'PromptEncoder', 'PromptFusion', 'PromptTokens',
+    'in_order_of_images', 'untouched'
 ]

@@ -1,7 +1,7 @@
 """Prompts as tokens that an image can attend to (docs/uniphd.md)."""
 import math
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -72,6 +72,13 @@ class PromptEncoder(nn.Module):
         self.point_proj = Projection(point_dims, embed_dims, dropout)
         self.point_sentence_proj = Projection(embed_dims, embed_dims, dropout)
 
+    def parts(self) -> Iterator[Tuple[str, nn.Module]]:
+        """Family of prompts and module, for all modules."""
+        yield 'text', self.word_proj
+        yield 'text', self.sentence_proj
+        yield 'positional', self.point_proj
+        yield 'positional', self.point_sentence_proj
+
     def encode_text(self, images: Sequence[int], words: Tensor,
                     sentence: Tensor, padding_mask: Tensor) -> PromptTokens:
         """Make tokens of encoded captions.
@@ -119,15 +126,14 @@ class PromptEncoder(nn.Module):
                 maps, grid, align_corners=True).squeeze(-1).transpose(1, 2)
 
         words = self.point_proj(sample(feat))
-        valid = ~padding_mask[..., None]
-        mean = (words * valid).sum(1) / valid.sum(1)
         return PromptTokens(
             family='positional',
             images=images,
             words=words,
             positions=sample(feat_pos.to(feat)),
             padding_mask=padding_mask,
-            sentence=self.point_sentence_proj(mean))
+            sentence=self.point_sentence_proj(
+                masked_mean(words, padding_mask)))
 
 
 def word_positions(padding_mask: Tensor, embed_dims: int) -> Tensor:
@@ -149,6 +155,12 @@ def word_positions(padding_mask: Tensor, embed_dims: int) -> Tensor:
                        -1).flatten(2)
 
 
+def masked_mean(words: Tensor, padding_mask: Tensor) -> Tensor:
+    """Mean of the words (n, length, dim) that are not padding, (n, dim)."""
+    valid = ~padding_mask[..., None]
+    return (words * valid).sum(1) / valid.sum(1)
+
+
 def in_order_of_images(parts: Sequence[Tuple[Sequence[int], Tensor]]
                        ) -> Tensor:
     """Put the results of all families back into the batch's order.
@@ -167,7 +179,7 @@ def in_order_of_images(parts: Sequence[Tuple[Sequence[int], Tensor]]
     return rows[torch.tensor(order, device=rows.device)]
 
 
-def untouched(module: Optional[nn.Module], like: Tensor) -> Tensor:
+def untouched(module: nn.Module, like: Tensor) -> Tensor:
     """Zero that depends on all weights of a module.
 
     Added to a result, it gives zero gradients to a part of the network that
@@ -175,14 +187,14 @@ def untouched(module: Optional[nn.Module], like: Tensor) -> Tensor:
     training has a gradient for every weight.
 
     Args:
-        module (nn.Module, optional): The part without work.
+        module (nn.Module): The part without work.
         like (Tensor): Gives type and device.
 
     Returns:
         Tensor: Scalar.
     """
     zero = like.new_zeros(())
-    for parameter in module.parameters() if module is not None else ():
+    for parameter in module.parameters():
         if parameter.requires_grad:
             zero = zero + parameter.flatten()[0] * 0
     return zero

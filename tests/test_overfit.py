@@ -88,9 +88,10 @@ def overfit_config(work_dir: Path, max_iters: int = 2700) -> Config:
                         pose=dict(
                             loss_kpt=dict(loss_weight=100.0),
                             loss_oks=dict(loss_weight=4.0),
-                            loss_kpt_refine=dict(loss_weight=150.0),
-                            loss_oks_refine=dict(loss_weight=5.0),
-                            refine=dropout,
+                            refine=dict(
+                                dropout,
+                                loss_kpt=dict(loss_weight=150.0),
+                                loss_oks=dict(loss_weight=5.0)),
                             heatmap=dropout),
                         age=dict(loss=dict(loss_weight=0.3)))),
                 # Up to 14 persons share the denoising queries.

@@ -35,12 +35,12 @@ model = dict(
                 hidden_dims=256,
                 loss_kpt=dict(type='L1Loss', loss_weight=80.0),
                 loss_oks=dict(type='OKSLoss', loss_weight=3.0),
-                loss_kpt_refine=dict(type='L1Loss', loss_weight=120.0),
-                loss_oks_refine=dict(type='OKSLoss', loss_weight=4.0),
                 refine=dict(
                     type='PoseRefinementDecoder',
                     feedforward_channels=512,
-                    dropout=0.0),
+                    dropout=0.0,
+                    loss_kpt=dict(type='L1Loss', loss_weight=120.0),
+                    loss_oks=dict(type='OKSLoss', loss_weight=4.0)),
                 heatmap=dict(
                     type='KeypointHeatmap',
                     feedforward_channels=512,
@@ -48,12 +48,11 @@ model = dict(
             age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.35)))),
     dn_cfg=dict(group_cfg=dict(num_dn_queries=20)),
     train_cfg=dict(
-        assigner=dict(
-            match_costs=[
-                dict(type='FocalLossCost', weight=5.0),
-                dict(type='BBoxL1Cost', weight=5.0, box_format='xywh'),
-                dict(type='IoUCost', iou_mode='giou', weight=2.0)
-            ])),
+        assigner=dict(match_costs=[
+            dict(type='FocalLossCost', weight=5.0),
+            dict(type='BBoxL1Cost', weight=5.0, box_format='xywh'),
+            dict(type='IoUCost', iou_mode='giou', weight=2.0)
+        ])),
     test_cfg=dict(max_per_img=30))
 
 max_iters = 1900
@@ -69,8 +68,7 @@ optim_wrapper = dict(
         custom_keys=dict(
             backbone=dict(lr_mult=1.0), sampling_offsets=dict(lr_mult=0.1))))
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
     dict(
         type='CosineAnnealingLR',
         by_epoch=False,

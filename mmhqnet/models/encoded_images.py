@@ -1,5 +1,5 @@
 """What the encoder knows about a batch of images."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass
 class EncodedImages:
-    """What the encoder knows about a batch of images.
+    """What the encoder knows about a batch; ``encoded[i]`` about one image.
 
     Attributes:
         memory (Tensor): Encoder output, (bs, num_tokens, dim); level after
@@ -33,6 +33,23 @@ class EncodedImages:
     valid_ratios: Tensor
     pixel_embedding: Optional[Tensor]
     img_metas: List[dict]
+
+    def __getitem__(self, image: int) -> 'EncodedImages':
+        """One image's view, a batch of size 1."""
+        image = range(len(self.memory))[image]
+        one = slice(image, image + 1)
+
+        def view(value: Optional[Tensor]) -> Optional[Tensor]:
+            return None if value is None else value[one]
+
+        return replace(
+            self,
+            memory=self.memory[one],
+            memory_mask=view(self.memory_mask),
+            memory_pos=self.memory_pos[one],
+            valid_ratios=self.valid_ratios[one],
+            pixel_embedding=view(self.pixel_embedding),
+            img_metas=self.img_metas[one])
 
     @property
     def dtype(self) -> torch.dtype:

@@ -38,8 +38,8 @@ def variant(what):
     return load(f'hqnet_r50-{what}_16xb1-100e_coco-unihuman')
 
 
-@pytest.mark.parametrize('path', sorted(FOLDER.glob('*.py')),
-                         ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path', sorted(FOLDER.glob('*.py')), ids=lambda path: path.stem)
 def test_every_config_builds(path):
     config = load(path.stem)
     model = MODELS.build(config.model)
@@ -64,8 +64,8 @@ def test_tasks(what, tasks):
     config = variant(what)
     assert list(MODELS.build(config.model).bbox_head.task_heads) == tasks
     for evaluator in (config.val_evaluator, config.test_evaluator):
-        assert METRICS.build(dict(
-            evaluator, ann_file=None)).metrics == ['box', *tasks]
+        assert METRICS.build(dict(evaluator,
+                                  ann_file=None)).metrics == ['box', *tasks]
 
 
 def matching_costs(config):
@@ -91,13 +91,13 @@ def matching_costs(config):
         keypoints_visible=torch.full((2, 17), 2.),
         areas=torch.tensor([1000., 3000.]))
     outputs = dict(
-        pose=dict(
-            keypoints=torch.rand(5, 17, 2), kpt_cls=torch.randn(5, 1)),
+        pose=dict(keypoints=torch.rand(5, 17, 2), kpt_cls=torch.randn(5, 1)),
         mask=dict(mask_embedding=torch.randn(5, 256)))
     return {
-        task: heads[task].match_cost(
-            outputs[task], heads[task].prepare_targets(persons, encoded, 0),
-            encoded, 0)
+        task:
+        heads[task].match_cost(outputs[task],
+                               heads[task].prepare_targets(persons,
+                                                           encoded), encoded)
         for task in outputs
     }
 
@@ -164,5 +164,6 @@ def test_faces_train_on_from_the_multi_task_model():
     assert isinstance(HOOKS.build(hook), FreezeHook)
     for name in hook.modules:
         assert list(model.get_submodule(name).parameters())
-    assert max(scheduler.end for scheduler in config.param_scheduler
-               ) == config.train_cfg.max_epochs
+    assert max(
+        scheduler.end
+        for scheduler in config.param_scheduler) == config.train_cfg.max_epochs

@@ -244,7 +244,7 @@ class HQNet(DINO):
         if self.training:
             enc_outputs = head.forward_layer(tokens, proposals, layer)
         else:
-            enc_outputs = dict(box=head.detect(tokens, proposals, layer))
+            enc_outputs = dict(box=head.forward_box(tokens, proposals, layer))
         references = enc_outputs['box']['bboxes'].detach()
 
         query = self.query_embedding.weight.expand(len(memory), -1, -1)

@@ -1,5 +1,5 @@
 """One matching per layer, shared by all tasks."""
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from mmdet.models.dense_heads import DINOHead
@@ -14,15 +14,16 @@ from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
 
 from ..encoded_images import EncodedImages
-from ..losses import count, layer_mean
+from ..losses import layer_mean, normaliser
 from ..matching import Assignment, denoising_assignment
-from ..task_heads import TaskHead
+from ..prediction_layers import PredictionLayers
+from ..task_heads import TaskHead, to_pixels
 
 Outputs = Dict[str, Dict[str, Tensor]]
 
 
 @MODELS.register_module()
-class HQNetHead(DINOHead):
+class HQNetHead(PredictionLayers, DINOHead):
     """DINO's box head and the tasks that share its queries and matching.
 
     In training, the outputs of the 6 decoder layers and of the encoder's
@@ -68,8 +69,13 @@ class HQNetHead(DINOHead):
         return MODELS.build(
             dict(
                 embed_dims=self.embed_dims,
-                num_pred_layers=self.num_pred_layer,
+                num_pred_layers=self.num_pred_layers,
                 **cfg))
+
+    @property
+    def num_pred_layers(self) -> int:
+        """Number of decoder layers, and one for the encoder's proposals."""
+        return self.num_pred_layer  # mmdet's name of it
 
     @property
     def needs_pixel_embedding(self) -> bool:
@@ -91,14 +97,13 @@ class HQNetHead(DINOHead):
             query (Tensor): Human queries, (bs, num_queries, dim).
             reference (Tensor): Logits of the box reference, normalised
                 cxcywh, (bs, num_queries, 4).
-            layer (int): Number of the decoder layer, or
-                ``num_pred_layer - 1`` for the encoder's proposals.
+            layer (int): Number of the decoder layer, or ``proposals_layer``.
 
         Returns:
             dict[str, dict[str, Tensor]]: Outputs of each task, and under
-            ``box`` the ``cls_scores``, logits (bs, num_queries,
-            num_classes), and ``bboxes``, normalised cxcywh (bs, num_queries,
-            4).
+            ``box`` what they share: the ``queries`` themselves, the
+            ``cls_scores``, logits (bs, num_queries, num_classes), and
+            ``bboxes``, normalised cxcywh (bs, num_queries, 4).
         """
         outputs = {
             name: {
@@ -107,12 +112,13 @@ class HQNetHead(DINOHead):
             }
             for name, task in self.task_heads.items()
         }
-        outputs['box'] = self.detect(query, reference, layer)
+        outputs['box'] = dict(
+            self.forward_box(query, reference, layer), queries=query)
         return outputs
 
-    def detect(self, query: Tensor, reference: Tensor,
-               layer: int) -> Dict[str, Tensor]:
-        """Apply DINO's own branches; the ``box`` of :meth:`forward_layer`."""
+    def forward_box(self, query: Tensor, reference: Tensor,
+                    layer: int) -> Dict[str, Tensor]:
+        """Apply DINO's own branches alone; see :meth:`forward_layer`."""
         return dict(
             cls_scores=_full_precision(self.cls_branches[layer](query)),
             bboxes=(self.reg_branches[layer](query) + reference).sigmoid())
@@ -171,8 +177,8 @@ class HQNetHead(DINOHead):
         }
         targets = {
             name: [
-                task.prepare_targets(gt, encoded, image)
-                for image, gt in enumerate(gt_instances)
+                task.prepare_targets(gt, image)
+                for gt, image in zip(gt_instances, encoded)
             ]
             for name, task in self.task_heads.items()
         }
@@ -186,8 +192,8 @@ class HQNetHead(DINOHead):
         for name, task in self.task_heads.items():
             _add(
                 losses,
-                task.loss_once(outputs[name], targets[name], assignment,
-                               encoded))
+                task.loss_per_step(outputs[name], outputs['box'],
+                                   targets[name], assignment, encoded))
         _add(
             losses,
             self._denoising_losses(hidden_states[:, :, :num_dn], references,
@@ -210,37 +216,37 @@ class HQNetHead(DINOHead):
         Returns:
             Assignment: Pairs of every layer.
         """
-        num_layers = outputs['box']['bboxes'].shape[0]
+        costs = []
         # Sums over thousands of points overflow half precision.
         with torch.autocast(encoded.memory.device.type, enabled=False):
-            costs = [
-                self._match_cost(outputs, targets, gt, encoded, image)
-                for image, gt in enumerate(gt_instances)
-            ]
-        costs = [cost.unflatten(0, (num_layers, -1)) for cost in costs]
+            for image, gt in enumerate(gt_instances):
+                # The layers of an image are so many more queries,
+                # (num_layers * num_queries, ...).
+                rows = {
+                    name: {
+                        key: value[:, image].flatten(0, 1)
+                        for key, value in output.items()
+                    }
+                    for name, output in outputs.items()
+                }
+                cost = self._match_cost(rows, {
+                    name: target[image]
+                    for name, target in targets.items()
+                }, gt, encoded[image])
+                costs.append(cost.unflatten(0, (self.num_pred_layers, -1)))
         return self.assigner.assign(costs)
 
-    def _match_cost(self, outputs: Outputs, targets: Dict[str, Sequence],
-                    gt_instances: InstanceData, encoded: EncodedImages,
-                    image: int) -> Tensor:
+    def _match_cost(self, outputs: Outputs, targets: Dict[str, Any],
+                    gt_instances: InstanceData,
+                    encoded: EncodedImages) -> Tensor:
         """Cost of one image, (num_layers * num_queries, num_gts)."""
-        # The layers of an image are so many more queries.
-        rows = {
-            name: {
-                key: value[:, image].flatten(0, 1)
-                for key, value in output.items()
-            }
-            for name, output in outputs.items()
-        }
-        size = encoded.image_sizes()[image].repeat(2)
         box = InstanceData(
-            scores=rows['box']['cls_scores'],
-            bboxes=bbox_cxcywh_to_xyxy(rows['box']['bboxes']) * size)
-        cost = self.assigner.box_cost(box, gt_instances,
-                                      encoded.img_metas[image])
+            scores=outputs['box']['cls_scores'],
+            bboxes=bbox_cxcywh_to_xyxy(outputs['box']['bboxes']) *
+            encoded.image_sizes().repeat(1, 2))
+        cost = self.assigner.box_cost(box, gt_instances, encoded.img_metas[0])
         for name, task in self.task_heads.items():
-            task_cost = task.match_cost(rows[name], targets[name][image],
-                                        encoded, image)
+            task_cost = task.match_cost(outputs[name], targets[name], encoded)
             if task_cost is not None:
                 cost = cost + task_cost
         return cost
@@ -290,7 +296,7 @@ class HQNetHead(DINOHead):
             (bbox_cxcywh_to_xyxy(target) * sizes).flatten(0, 1),
             reduction_override='none')
 
-        num_pos = count(torch.ones_like(assignment.query_inds))
+        num_pos = normaliser(torch.ones_like(assignment.query_inds))
         return dict(
             loss_cls=layer_mean(loss_cls.view_as(logits), num_pos),
             loss_bbox=layer_mean(loss_bbox, num_pos),
@@ -298,8 +304,7 @@ class HQNetHead(DINOHead):
 
     def _name_layers(self, name: str, losses: Tensor) -> Dict[str, Tensor]:
         """Name the losses of all layers as mmdet's DINO does."""
-        last = self.num_pred_layer - 2
-        names = [f'd{layer}.{name}' for layer in range(last)]
+        names = [f'd{layer}.{name}' for layer in range(self.last_layer)]
         names += [name, f'enc_{name}']
         return dict(zip(names, losses))
 
@@ -310,7 +315,7 @@ class HQNetHead(DINOHead):
         """Box losses of the denoising queries, whose persons are known."""
         num_dn = dn_meta['num_denoising_queries']
         outputs = _stack([
-            self.detect(query, _logits(reference[:, :num_dn]), layer)
+            self.forward_box(query, _logits(reference[:, :num_dn]), layer)
             for layer, (
                 query, reference) in enumerate(zip(hidden_states, references))
         ])
@@ -350,46 +355,82 @@ class HQNetHead(DINOHead):
             fields of each task, and ``human_queries`` (n, dim) if
             ``test_cfg.with_queries``.
         """
-        layer = self.num_pred_layer - 2
-        query, reference = hidden_states[-1], _logits(references[layer])
+        selected = self.select(hidden_states, references, encoded)
+        return self.pack(selected, encoded.img_metas, rescale)
+
+    def select(self, hidden_states: Tensor, references: List[Tensor],
+               encoded: EncodedImages) -> Outputs:
+        """Keep the best queries of the last layer and let the tasks read them.
+
+        Tensors in, tensors out: it can be traced for export.
+
+        Args:
+            hidden_states, references, encoded: See :meth:`predict`.
+
+        Returns:
+            dict[str, dict[str, Tensor]]: Predictions of each task, see
+            :meth:`TaskHead.decode`, and under ``box`` the kept ``queries``
+            (bs, n, dim), ``bboxes``, normalised cxcywh (bs, n, 4), ``scores``
+            and ``labels`` (bs, n); best first.
+        """
+        layer = self.last_layer
+        query, reference = hidden_states[layer], _logits(references[layer])
         logits = _full_precision(self.cls_branches[layer](query))
+        # A query and a class of it are a candidate, (bs, queries * classes).
         scores = logits.sigmoid().flatten(1)
         num_kept = min(self.test_cfg.get('max_per_img', 100), scores.shape[1])
         scores, kept = scores.topk(num_kept, dim=1)
         labels = kept % self.cls_out_channels
+        # The kept queries and their references, (bs, num_kept, ...).
         kept = (kept // self.cls_out_channels)[..., None]
         query = query.gather(1, kept.expand(-1, -1, query.shape[-1]))
         reference = reference.gather(1, kept.expand(-1, -1, 4))
         outputs = self.forward_layer(query, reference, layer)
+        box = dict(
+            queries=query,
+            bboxes=outputs['box']['bboxes'],
+            scores=scores,
+            labels=labels)
+        selected = {
+            name: task.decode(outputs[name], box, encoded)
+            for name, task in self.task_heads.items()
+        }
+        return dict(selected, box=box)
 
-        bboxes = self._absolute_boxes(outputs['box']['bboxes'], encoded,
-                                      rescale)
-        fields = dict(bboxes=bboxes, scores=scores, labels=labels)
+    def pack(self, selected: Outputs, img_metas: List[dict],
+             rescale: bool) -> InstanceList:
+        """Turn what :meth:`select` gives into results.
+
+        Args:
+            selected (dict[str, dict[str, Tensor]]): See :meth:`select`;
+                tasks may be missing.
+            img_metas (list[dict]): Meta information of the images.
+            rescale (bool): See :meth:`predict`.
+
+        Returns:
+            list[InstanceData]: See :meth:`predict`.
+        """
+        box = selected['box']
+        corners = bbox_cxcywh_to_xyxy(box['bboxes']).clamp(0, 1)
+        corners = to_pixels(corners.unflatten(-1, (2, 2)), img_metas, rescale)
+        fields = dict(
+            bboxes=corners.flatten(-2),
+            scores=box['scores'],
+            labels=box['labels'])
         if self.test_cfg.get('with_queries', False):
-            fields['human_queries'] = query
+            fields['human_queries'] = box['queries']
         results = [
             InstanceData(**dict(zip(fields, values)))
             for values in zip(*fields.values())
         ]
-        for name, task in self.task_heads.items():
-            task_results = task.predict(outputs[name], scores, encoded,
-                                        rescale)
-            for result, task_result in zip(results, task_results):
-                for field, value in task_result.items():
+        tasks = {name: selected[name] for name in selected if name != 'box'}
+        for name, decoded in tasks.items():
+            packed = self.task_heads[name].pack(decoded, box['scores'],
+                                                img_metas, rescale)
+            for result, task_fields in zip(results, packed):
+                for field, value in task_fields.items():
                     result.set_field(value, field)
         return results
-
-    @staticmethod
-    def _absolute_boxes(bboxes: Tensor, encoded: EncodedImages,
-                        rescale: bool) -> Tensor:
-        """Normalised cxcywh to xyxy in pixels, (bs, n, 4)."""
-        bboxes = bbox_cxcywh_to_xyxy(bboxes).clamp(0, 1)
-        bboxes = bboxes * encoded.image_sizes().repeat(1, 2)[:, None]
-        if rescale:
-            scale_factors = bboxes.new_tensor(
-                [meta['scale_factor'] for meta in encoded.img_metas])
-            bboxes = bboxes / scale_factors.repeat(1, 2)[:, None]
-        return bboxes
 
 
 def _logits(reference: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from mmhqnet.registry import MODELS, TASK_UTILS
 
 from ..layers import InstanceMaskHead, build_mlp, move_joints, with_centre
-from ..losses import (COCO_SIGMAS, ReferredPersons, count, group_focal_loss,
-                      pair_losses, referred_persons)
+from ..losses import (COCO_SIGMAS, ReferredPersons, group_focal_loss,
+                      normaliser, pair_losses, referred_persons)
 from ..matching import Assignment
 
 Outputs = Dict[str, Tensor]
@@ -334,7 +334,7 @@ class RefPoseMaskHead(BaseModule):
             pred['masks_low'] = self.mask_head.unrefined(drawn).transpose(0, 1)
             pred['masks'] = self.mask_head.refine(
                 drawn, board.feat4, board.feat8).transpose(0, 1)
-        number = count(torch.ones_like(assignment.query_inds))
+        number = normaliser(torch.ones_like(assignment.query_inds))
         losses = {
             name: value.sum(1) / number
             for name, value in pair_losses(pred, target, self.sigmas).items()
@@ -382,8 +382,10 @@ class RefPoseMaskHead(BaseModule):
         masks = self.masks(hidden, reference, board)
         instance = hidden[..., 0, :]
         attributes = [
-            task.predict(task(instance, None, len(self.reg_branches) - 1),
-                         scores, None, rescale)
+            task.pack(
+                task.decode(
+                    task(instance, None, len(self.reg_branches) - 1), {},
+                    None), scores, [], rescale)
             for task in self.attributes.values()
         ]
         results = []

@@ -20,8 +20,8 @@ def layer_mean(loss: Tensor, avg_factor: Tensor) -> Tensor:
         avg_factor + torch.finfo(torch.float32).eps)
 
 
-def count(weight: Tensor, sync: bool = True) -> Tensor:
-    """Sum each layer's weights, at least 1, as a loss's average factor.
+def normaliser(weight: Tensor, sync: bool = True) -> Tensor:
+    """What to divide each layer's loss by: its weights' sum, at least 1.
 
     Args:
         weight (Tensor): Weights, (num_layers, ...).

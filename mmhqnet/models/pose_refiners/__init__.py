@@ -1,3 +1,4 @@
+from .base import PoseRefiner
 from .decoder import PoseRefinementDecoder
 
-__all__ = ['PoseRefinementDecoder']
+__all__ = ['PoseRefiner', 'PoseRefinementDecoder']

@@ -1,15 +1,17 @@
 """Refinement of whole poses by a small decoder over keypoints (spec 1.10)."""
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List
 
 import torch
 from mmdet.models.layers import inverse_sigmoid
-from mmengine.model import BaseModule, ModuleList
+from mmengine.model import ModuleList
 from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS
 
-from ..layers.mlp import build_mlp
-from ..layers.transformer import DecoderLayer, init_transformer
+from ..encoded_images import EncodedImages
+from ..layers import DecoderLayer, build_mlp, init_transformer
+from ..losses import PoseTargets, pose_losses
+from .base import PoseRefiner
 
 
 class PoseRefinementLayer(DecoderLayer):
@@ -55,47 +57,50 @@ class PoseRefinementLayer(DecoderLayer):
 
 
 @MODELS.register_module()
-class PoseRefinementDecoder(BaseModule):
+class PoseRefinementDecoder(PoseRefiner):
     """Moves each keypoint of a pose by looking at the image around it.
 
     Args:
-        embed_dims (int): Channels of memory and queries.
-        num_keypoints (int): Number of keypoints K.
         num_layers (int): Number of refinements.
         num_heads (int): Heads of both attentions.
         num_levels (int): Levels of the memory.
         num_points (int): Sampling points of the deformable attention.
         feedforward_channels (int): Hidden channels of the FFN.
         dropout (float): Dropout of attentions and FFN.
+        loss_kpt (dict): Config of the keypoint loss, normalised coordinates.
+        loss_oks (dict): Config of the OKS loss.
+        **kwargs: See :class:`PoseRefiner`.
     """
 
     def __init__(self,
                  *,
-                 embed_dims: int = 256,
-                 num_keypoints: int = 17,
                  num_layers: int = 2,
                  num_heads: int = 8,
                  num_levels: int = 4,
                  num_points: int = 4,
                  feedforward_channels: int = 1024,
-                 dropout: float = 0.1) -> None:
-        super().__init__()
-        attention = dict(
-            embed_dims=embed_dims, num_heads=num_heads, dropout=dropout)
+                 dropout: float = 0.1,
+                 loss_kpt: dict = dict(type='L1Loss', loss_weight=60.0),
+                 loss_oks: dict = dict(type='OKSLoss', loss_weight=2.0),
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        dims = self.embed_dims
+        attention = dict(embed_dims=dims, num_heads=num_heads, dropout=dropout)
         self.layers = ModuleList(
             PoseRefinementLayer(
                 self_attn_cfg=dict(attention),
                 cross_attn_cfg=dict(
                     attention, num_levels=num_levels, num_points=num_points),
                 ffn_cfg=dict(
-                    embed_dims=embed_dims,
+                    embed_dims=dims,
                     feedforward_channels=feedforward_channels,
                     ffn_drop=dropout)) for _ in range(num_layers))
         # Position and content of each keypoint's query, side by side.
-        self.query_embedding = nn.Embedding(num_keypoints, 2 * embed_dims)
+        self.query_embedding = nn.Embedding(self.num_keypoints, 2 * dims)
         self.branches = ModuleList(
-            build_mlp(embed_dims, embed_dims, 2, num_hidden=2)
-            for _ in range(num_layers))
+            build_mlp(dims, dims, 2, num_hidden=2) for _ in range(num_layers))
+        self.loss_kpt = MODELS.build(loss_kpt)
+        self.loss_oks = MODELS.build({'sigmas': self.sigmas, **loss_oks})
 
     def init_weights(self) -> None:
         """Start from the pose as it is: the last layers are zero."""
@@ -105,40 +110,24 @@ class PoseRefinementDecoder(BaseModule):
             nn.init.zeros_(branch[-1].weight)
             nn.init.zeros_(branch[-1].bias)
 
-    def forward(self, poses: Tensor, persons_per_image: List[int],
-                memory: Tensor, memory_mask: Optional[Tensor],
-                spatial_shapes: Sequence[Tuple[int, int]],
-                level_start_index: Tensor,
-                valid_ratios: Tensor) -> List[Tensor]:
-        """Refine poses layer by layer.
+    def forward(self, poses: Tensor, queries: Tensor, boxes: Tensor,
+                persons_per_image: List[int],
+                encoded: EncodedImages) -> List[Dict[str, Tensor]]:
+        """See :meth:`PoseRefiner.forward`; reads poses and memory alone.
 
-        Args:
-            poses (Tensor): Keypoints normalised by the size of their image,
-                (num_persons, K, 2), image after image; no gradient goes back
-                into them.
-            persons_per_image (list[int]): Number of persons of each image.
-            memory (Tensor): Encoder output, (bs, num_tokens, dim).
-            memory_mask (Tensor, optional): True where padded, (bs,
-                num_tokens).
-            spatial_shapes (Sequence[tuple[int, int]]): (h, w) of each level.
-            level_start_index (Tensor): First token of each level.
-            valid_ratios (Tensor): (bs, num_levels, 2).
-
-        Returns:
-            list[Tensor]: Refined poses of each layer, (num_persons, K, 2).
+        No gradient goes back into the poses, nor from step to step.
         """
         if len(poses) == 0:
-            # Nobody to refine; keep the parameters in the graph, which
-            # distributed training relies on.
+            # Nobody to refine; keep the parameters in the graph.
             zero = sum(parameter.sum() for parameter in self.parameters()) * 0
-            return [poses.detach() + zero for _ in self.layers]
+            return [dict(keypoints=poses.detach() + zero) for _ in self.layers]
+        # (K, 2 * dim) -> position and content, each (num_persons, K, dim)
         query_pos, query = self.query_embedding.weight.expand(
             len(poses), -1, -1).chunk(
                 2, dim=-1)
-        ratios = torch.cat([
-            ratio.expand(number, 1, -1, -1)
-            for number, ratio in zip(persons_per_image, valid_ratios)
-        ])
+        # (num_persons, 1, num_levels, 2)
+        ratios = encoded.valid_ratios[self.image_inds(persons_per_image,
+                                                      poses.device)][:, None]
         refined = []
         for layer, branch in zip(self.layers, self.branches):
             poses = poses.detach()
@@ -147,10 +136,24 @@ class PoseRefinementDecoder(BaseModule):
                 query_pos,
                 poses[:, :, None] * ratios,
                 persons_per_image,
-                memory,
-                key_padding_mask=memory_mask,
-                spatial_shapes=spatial_shapes,
-                level_start_index=level_start_index)
+                encoded.memory,
+                key_padding_mask=encoded.memory_mask,
+                spatial_shapes=encoded.spatial_shapes,
+                level_start_index=encoded.level_start_index)
             poses = (branch(query) + inverse_sigmoid(poses)).sigmoid()
-            refined.append(poses)
+            refined.append(dict(keypoints=poses))
         return refined
+
+    def loss(self, refined: List[Dict[str, Tensor]],
+             targets: PoseTargets) -> Dict[str, Tensor]:
+        """``d*.loss_kpt_refine`` and ``d*.loss_oks_refine`` of the steps."""
+        pred = torch.stack([step['keypoints'] for step in refined])
+        # The same persons at every step, (num_steps, num_persons, ...).
+        targets = PoseTargets(*(target.expand(len(pred), *target.shape)
+                                for target in targets))
+        losses = zip(*pose_losses(pred, targets, self.loss_kpt, self.loss_oks))
+        return {
+            f'd{step}.{name}': loss
+            for step, pair in enumerate(losses)
+            for name, loss in zip(('loss_kpt_refine', 'loss_oks_refine'), pair)
+        }

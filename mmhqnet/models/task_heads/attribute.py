@@ -1,5 +1,5 @@
 """Classification tasks: attributes of a person, such as gender and age."""
-from typing import Dict, List, Sequence
+from typing import Dict, Sequence
 
 from mmengine.model import bias_init_with_prob
 from mmengine.structures import InstanceData
@@ -9,7 +9,7 @@ from mmhqnet.registry import MODELS
 
 from ..encoded_images import EncodedImages
 from ..layers import build_mlp
-from ..losses import count, expected_value, layer_mean
+from ..losses import expected_value, layer_mean, normaliser
 from ..matching import Assignment
 from .base import TaskHead
 
@@ -66,7 +66,7 @@ class AttributeHead(TaskHead):
         known = labels >= 0
         loss = self.loss_of_pairs(logits, labels.clamp(min=0)) * known
         name = f'loss_{self.field.removesuffix("s")}'
-        return {name: layer_mean(loss, count(known, sync=False))}
+        return {name: layer_mean(loss, normaliser(known, sync=False))}
 
     def loss_of_pairs(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Loss of matched pairs, without reduction.
@@ -99,17 +99,12 @@ class GenderHead(AttributeHead):
         """Binary cross entropy; see :meth:`AttributeHead.loss_of_pairs`."""
         return self.attribute_loss(logits.squeeze(-1), labels)
 
-    def predict(self,
-                outputs: Dict[str, Tensor],
-                scores: Tensor,
-                encoded: EncodedImages,
-                rescale: bool = True) -> List[Dict[str, Tensor]]:
-        """``genders`` (n, ) 0 or 1, ``gender_scores`` (n, ) P(female)."""
+    def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
+               encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``genders`` (bs, n) 0 or 1, ``gender_scores`` (bs, n) P(female)."""
         logits = outputs['logits'].squeeze(-1)
-        return [
-            dict(genders=(logit > 0).long(), gender_scores=logit.sigmoid())
-            for logit in logits
-        ]
+        return dict(
+            genders=(logits > 0).long(), gender_scores=logits.sigmoid())
 
 
 @MODELS.register_module()
@@ -134,10 +129,7 @@ class AgeHead(AttributeHead):
         """Mean-variance; see :meth:`AttributeHead.loss_of_pairs`."""
         return self.attribute_loss(logits, labels.clamp(max=self.num_ages - 1))
 
-    def predict(self,
-                outputs: Dict[str, Tensor],
-                scores: Tensor,
-                encoded: EncodedImages,
-                rescale: bool = True) -> List[Dict[str, Tensor]]:
-        """``ages`` (n, ), the expected value in years."""
-        return [dict(ages=ages) for ages in expected_value(outputs['logits'])]
+    def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
+               encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``ages`` (bs, n), the expected value in years."""
+        return dict(ages=expected_value(outputs['logits']))

@@ -8,16 +8,24 @@ from torch import Tensor, nn
 
 from ..encoded_images import EncodedImages
 from ..matching import Assignment
+from ..prediction_layers import PredictionLayers
+
+# Fields of ``pred_instances`` of each image, each (num_kept, ...).
+Results = List[Dict[str, Tensor]]
 
 
-class TaskHead(BaseModule):
+class TaskHead(PredictionLayers, BaseModule):
     """Base class of everything that is read from the human queries.
 
-    A task writes :meth:`forward`, :meth:`loss` and :meth:`predict`; it may
-    write :meth:`prepare_targets`, :meth:`match_cost` and :meth:`loss_once`.
-    :class:`HQNetHead` calls them in this order. Outputs are dictionaries of
-    tensors; the head stacks those of all layers, the 6 decoder layers first,
-    the encoder's proposals last, and never looks inside.
+    A task writes :meth:`forward` and :meth:`loss`; it may write
+    :meth:`prepare_targets`, :meth:`match_cost`, :meth:`loss_per_step`,
+    :meth:`decode` and :meth:`pack`. :class:`HQNetHead` calls them in this
+    order. Outputs are dictionaries of tensors; the head stacks those of all
+    layers, the decoder's first, the encoder's proposals last, and never looks
+    inside.
+
+    :meth:`forward` and :meth:`decode` work on plain tensors and can be traced
+    for export; what belongs to results is in :meth:`pack`.
 
     The three ready-made paradigms (paper sec. 3.2): coordinates relative to
     the shared box reference (:class:`PoseHead`), dense maps from the dot
@@ -71,7 +79,7 @@ class TaskHead(BaseModule):
             reference (Tensor): Box reference of that layer as logits of the
                 normalised cxcywh, (bs, num_queries, 4).
             layer (int): Number of the decoder layer;
-                ``num_pred_layers - 1`` for the encoder's proposals.
+                ``proposals_layer`` for the encoder's proposals.
 
         Returns:
             dict[str, Tensor]: Outputs, each (bs, num_queries, ...).
@@ -79,15 +87,14 @@ class TaskHead(BaseModule):
         raise NotImplementedError
 
     def prepare_targets(self, gt_instances: InstanceData,
-                        encoded: EncodedImages, image: int) -> Any:
+                        encoded: EncodedImages) -> Any:
         """Bring one image's ground truth into the form the task needs.
 
         Called once per image and step.
 
         Args:
             gt_instances (InstanceData): Persons of the image.
-            encoded (EncodedImages): The encoded batch.
-            image (int): Number of the image in the batch.
+            encoded (EncodedImages): The encoded image, a batch of size 1.
 
         Returns:
             Any: Handed to :meth:`match_cost` and :meth:`loss`.
@@ -95,7 +102,7 @@ class TaskHead(BaseModule):
         return gt_instances
 
     def match_cost(self, outputs: Dict[str, Tensor], targets: Any,
-                   encoded: EncodedImages, image: int) -> Optional[Tensor]:
+                   encoded: EncodedImages) -> Optional[Tensor]:
         """Cost of giving a query to a person, without gradient or autocast.
 
         Args:
@@ -103,8 +110,7 @@ class TaskHead(BaseModule):
                 (num_queries, ...); the queries of all layers one after the
                 other.
             targets (Any): From :meth:`prepare_targets`.
-            encoded (EncodedImages): The encoded batch.
-            image (int): Number of the image in the batch.
+            encoded (EncodedImages): The encoded image, a batch of size 1.
 
         Returns:
             Tensor, optional: Weighted cost, (num_queries, num_gts), or None
@@ -130,35 +136,75 @@ class TaskHead(BaseModule):
         """
         raise NotImplementedError
 
-    def loss_once(self, outputs: Dict[str, Tensor], targets: Sequence[Any],
-                  assignment: Assignment,
-                  encoded: EncodedImages) -> Dict[str, Tensor]:
-        """Compute losses that do not belong to a layer; once per step.
+    def loss_per_step(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
+                      targets: Sequence[Any], assignment: Assignment,
+                      encoded: EncodedImages) -> Dict[str, Tensor]:
+        """Compute losses that do not belong to a layer, once per step.
 
-        Args: See :meth:`loss`.
+        Args:
+            outputs, targets, assignment, encoded: As for :meth:`loss`.
+            box (dict[str, Tensor]): Outputs that all tasks share, see
+                :meth:`HQNetHead.forward_layer`: ``queries``, ``cls_scores``
+                and ``bboxes``, each (num_pred_layers, bs, num_queries, ...).
 
         Returns:
             dict[str, Tensor]: Weighted losses, scalars.
         """
         return {}
 
-    def predict(self,
-                outputs: Dict[str, Tensor],
-                scores: Tensor,
-                encoded: EncodedImages,
-                rescale: bool = True) -> List[Dict[str, Tensor]]:
-        """Turn the outputs of the kept queries into fields of the result.
+    def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
+               encoded: EncodedImages) -> Dict[str, Tensor]:
+        """Turn the outputs of the kept queries into predictions.
+
+        Traceable: tensors in, tensors out, no loop over images, no number
+        taken from a tensor. Coordinates are normalised by the image size.
 
         Args:
             outputs (dict[str, Tensor]): Outputs of the last decoder layer,
                 each (bs, num_kept, ...).
-            scores (Tensor): Detection scores, (bs, num_kept).
+            box (dict[str, Tensor]): What all tasks share, see
+                :meth:`HQNetHead.select`: ``queries``, ``bboxes``, ``scores``
+                and ``labels``, each (bs, num_kept, ...).
             encoded (EncodedImages): The encoded batch.
+
+        Returns:
+            dict[str, Tensor]: Predictions, each (bs, num_kept, ...).
+        """
+        return outputs
+
+    def pack(self, decoded: Dict[str, Tensor], scores: Tensor,
+             img_metas: List[dict], rescale: bool) -> Results:
+        """Turn predictions into fields of the result of each image.
+
+        Args:
+            decoded (dict[str, Tensor]): From :meth:`decode`.
+            scores (Tensor): Detection scores, (bs, num_kept).
+            img_metas (list[dict]): Meta information of the images.
             rescale (bool): Whether coordinates are those of the original
                 image instead of the network's input.
 
         Returns:
             list[dict[str, Tensor]]: For each image, fields of
-            ``pred_instances``, each (num_kept, ...).
+            ``pred_instances``, each (num_kept, ...); as they are if the task
+            does not write this method.
         """
-        raise NotImplementedError
+        return [
+            dict(zip(decoded, values)) for values in zip(*decoded.values())
+        ]
+
+
+def to_pixels(points: Tensor, img_metas: List[dict], rescale: bool) -> Tensor:
+    """Normalised points (bs, ..., 2) in pixels of the image.
+
+    Args:
+        points (Tensor): (x, y) normalised by the size of their image.
+        img_metas (list[dict]): Meta information of the images.
+        rescale (bool): Pixels of the original image instead of the input's.
+    """
+    shape = (-1, *[1] * (points.dim() - 2), 2)
+    sizes = [meta['img_shape'][1::-1] for meta in img_metas]
+    points = points * points.new_tensor(sizes).view(shape)
+    if rescale:
+        factors = [meta['scale_factor'] for meta in img_metas]
+        points = points / points.new_tensor(factors).view(shape)
+    return points

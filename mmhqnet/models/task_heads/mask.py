@@ -11,9 +11,9 @@ from mmhqnet.registry import MODELS
 
 from ..encoded_images import EncodedImages
 from ..layers import build_mlp, sample_points, uncertain_points
-from ..losses import count, layer_mean
+from ..losses import layer_mean, normaliser
 from ..matching import Assignment
-from .base import TaskHead
+from .base import Results, TaskHead
 
 # Pixels of masks that are drawn at a time.
 CHUNK = 2**20
@@ -87,15 +87,15 @@ class MaskHead(TaskHead):
         matching, for matched queries in the loss, for kept ones at test time.
         """
         embedding = self.mask_branches[layer](query)
-        if self.detach_enc_mask and layer == self.num_pred_layers - 1:
+        if self.detach_enc_mask and layer == self.proposals_layer:
             embedding = embedding.detach()
         return dict(mask_embedding=embedding)
 
     def prepare_targets(self, gt_instances: InstanceData,
-                        encoded: EncodedImages, image: int) -> MaskTargets:
+                        encoded: EncodedImages) -> MaskTargets:
         """Masks as a tensor, padded to the input size of the batch."""
         device = encoded.memory.device
-        height, width = encoded.img_metas[image]['batch_input_shape']
+        height, width = encoded.img_metas[0]['batch_input_shape']
         masks = gt_instances.masks.to_tensor(encoded.dtype, device)
         masks = F.pad(
             masks, (0, width - masks.shape[-1], 0, height - masks.shape[-2]))
@@ -105,7 +105,7 @@ class MaskHead(TaskHead):
         return MaskTargets(masks, valid)
 
     def match_cost(self, outputs: Dict[str, Tensor], targets: MaskTargets,
-                   encoded: EncodedImages, image: int) -> Tensor:
+                   encoded: EncodedImages) -> Tensor:
         """Cross entropy and dice on random points of the image (spec 3).
 
         Bilinear sampling is linear: sampling the pixel embedding once and
@@ -114,8 +114,7 @@ class MaskHead(TaskHead):
         """
         masks = targets.masks
         points = torch.rand(1, self.num_points, 2, device=masks.device)
-        pixels = sample_points(
-            encoded.pixel_embedding[image:image + 1].detach(), points)[0]
+        pixels = sample_points(encoded.pixel_embedding.detach(), points)[0]
         target = sample_points(masks[None], points)[0]
         logits = outputs['mask_embedding'] @ pixels
         # BCE(x, t) = softplus(x) - x t
@@ -140,15 +139,14 @@ class MaskHead(TaskHead):
             for layer in zip(embeddings, assignment.gt_inds)
         ]
         loss_mask, loss_dice = map(torch.stack, zip(*losses))
-        num_masks = count(valid)
+        num_masks = normaliser(valid)
         return dict(
             loss_mask=layer_mean(loss_mask * valid[..., None],
                                  num_masks * self.num_points),
             loss_dice=layer_mean(loss_dice * valid, num_masks))
 
-    def _loss_of_layer(self, embedding: Tensor, persons: Tensor,
-                       masks: Tensor, pairs_per_image: List[int],
-                       encoded: EncodedImages):
+    def _loss_of_layer(self, embedding: Tensor, persons: Tensor, masks: Tensor,
+                       pairs_per_image: List[int], encoded: EncodedImages):
         """Losses of one layer's matched queries, on points.
 
         Args:
@@ -173,11 +171,16 @@ class MaskHead(TaskHead):
         return (self.loss_mask(logits, target),
                 self.loss_dice(logits, target, reduction_override='none'))
 
-    def predict(self,
-                outputs: Dict[str, Tensor],
-                scores: Tensor,
-                encoded: EncodedImages,
-                rescale: bool = True) -> List[Dict[str, Tensor]]:
+    def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
+               encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``mask_logits`` (bs, n, H/4, W/4) on the padded input."""
+        return dict(
+            mask_logits=torch.einsum('bnc,bchw->bnhw',
+                                     outputs['mask_embedding'],
+                                     encoded.pixel_embedding))
+
+    def pack(self, decoded: Dict[str, Tensor], scores: Tensor,
+             img_metas: List[dict], rescale: bool) -> Results:
         """``masks`` (n, H, W) bool and ``mask_scores`` (n, ).
 
         The stride-4 logits are cropped to the valid region and resized to
@@ -185,40 +188,43 @@ class MaskHead(TaskHead):
         score times the mean foreground probability inside the mask (spec 4).
         """
         results = []
-        for embedding, score, pixels, meta in zip(outputs['mask_embedding'],
-                                                  scores,
-                                                  encoded.pixel_embedding,
-                                                  encoded.img_metas):
+        for logits, score, meta in zip(decoded['mask_logits'], scores,
+                                       img_metas):
             height, width = (
                 math.ceil(size / 4) for size in meta['img_shape'][:2])
             size = meta['ori_shape' if rescale else 'img_shape'][:2]
-            masks, qualities = self._draw(embedding,
-                                          pixels[:, :height, :width], size)
+            masks, qualities = draw_masks(logits[:, :height, :width], size)
             results.append(dict(masks=masks, mask_scores=score * qualities))
         return results
 
-    @staticmethod
-    def _draw(embedding: Tensor, pixels: Tensor,
-              size: Sequence[int]) -> Tuple[Tensor, Tensor]:
-        """Masks at full size, and their mean foreground probabilities."""
-        logits = torch.einsum('nc,chw->nhw', embedding, pixels)
-        masks = logits.new_empty((len(logits), *size), dtype=torch.bool)
-        qualities = []
-        # Few at a time stay in the cache and need little memory.
-        chunk = max(1, CHUNK // math.prod(size))
-        for part, mask in zip(logits.split(chunk), masks.split(chunk)):
-            # NOTE on the CPU, few maps are faster as images than as channels.
-            part = F.interpolate(
-                part[:, None],
-                size=tuple(size),
-                mode='bilinear',
-                align_corners=False)[:, 0]
-            torch.gt(part, 0, out=mask)
-            probability = F.threshold_(part, 0., -math.inf).sigmoid_()
-            qualities.append(
-                probability.flatten(1).sum(1) /
-                (mask.flatten(1).sum(1) + 1e-6))
-        return masks, torch.cat(qualities)
+
+def draw_masks(logits: Tensor, size: Sequence[int]) -> Tuple[Tensor, Tensor]:
+    """Draw masks at full size.
+
+    Args:
+        logits (Tensor): Stride-4 logits, (n, H/4, W/4).
+        size (Sequence[int]): (h, w) of the masks.
+
+    Returns:
+        tuple[Tensor, Tensor]: Masks, bool (n, h, w), and the mean foreground
+        probability inside each, (n, ).
+    """
+    masks = logits.new_empty((len(logits), *size), dtype=torch.bool)
+    qualities = []
+    # Few at a time stay in the cache and need little memory.
+    chunk = max(1, CHUNK // math.prod(size))
+    for part, mask in zip(logits.split(chunk), masks.split(chunk)):
+        # NOTE on the CPU, few maps are faster as images than as channels.
+        part = F.interpolate(
+            part[:, None],
+            size=tuple(size),
+            mode='bilinear',
+            align_corners=False)[:, 0]
+        torch.gt(part, 0, out=mask)
+        probability = F.threshold_(part, 0., -math.inf).sigmoid_()
+        qualities.append(
+            probability.flatten(1).sum(1) / (mask.flatten(1).sum(1) + 1e-6))
+    return masks, torch.cat(qualities)
 
 
 def _sample_masks(masks: Tensor, persons: Tensor, points: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 """Coordinate task: keypoints relative to the shared box reference."""
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.structures import InstanceData
@@ -9,27 +9,10 @@ from mmhqnet.registry import MODELS, TASK_UTILS
 
 from ..encoded_images import EncodedImages
 from ..layers import build_mlp
-from ..losses import COCO_SIGMAS, count, layer_mean
+from ..losses import (COCO_SIGMAS, PoseTargets, layer_mean, normaliser,
+                      pose_losses)
 from ..matching import Assignment
-from .base import TaskHead
-
-
-class PoseTargets(NamedTuple):
-    """Poses of one image's persons.
-
-    Attributes:
-        keypoints (Tensor): In pixels of the input, 0 where not labelled,
-            (num_gts, K, 2).
-        labelled (Tensor): 1 where labelled (visible or not), (num_gts, K).
-        areas (Tensor): Areas in square pixels of the input, (num_gts, ).
-        sizes (Tensor): (w, h) of the image in pixels, (num_gts, 2).
-        bboxes (Tensor): Boxes xyxy in pixels of the input, (num_gts, 4).
-    """
-    keypoints: Tensor
-    labelled: Tensor
-    areas: Tensor
-    sizes: Tensor
-    bboxes: Tensor
+from .base import Results, TaskHead, to_pixels
 
 
 @MODELS.register_module()
@@ -41,7 +24,8 @@ class PoseHead(TaskHead):
         hidden_dims (int): Hidden channels of the pose branches.
         num_fcs (int): Hidden layers after the first.
         sigmas (Sequence[float]): OKS fall-off of each keypoint.
-        refine (dict, optional): Config of the refinement; None for none.
+        refine (dict, optional): Config of a :class:`PoseRefiner`; None for
+            none.
         heatmap (dict, optional): Config of the auxiliary heat map of the
             training; None for none.
         cost_kpt_cls (float): Matching weight of the pose's confidence.
@@ -50,8 +34,6 @@ class PoseHead(TaskHead):
         loss_kpt_cls (dict): Config of the confidence's loss.
         loss_kpt (dict): Config of the keypoint loss, normalised coordinates.
         loss_oks (dict): Config of the OKS loss.
-        loss_kpt_refine (dict): As ``loss_kpt``, on refined poses.
-        loss_oks_refine (dict): As ``loss_oks``, on refined poses.
         loss_hm (dict): Config of the heat map's loss.
     """
 
@@ -71,8 +53,6 @@ class PoseHead(TaskHead):
             type='FocalLoss', use_sigmoid=True, loss_weight=1.0),
         loss_kpt: dict = dict(type='L1Loss', loss_weight=50.0),
         loss_oks: dict = dict(type='OKSLoss', loss_weight=1.5),
-        loss_kpt_refine: dict = dict(type='L1Loss', loss_weight=60.0),
-        loss_oks_refine: dict = dict(type='OKSLoss', loss_weight=2.0),
         loss_hm: dict = dict(type='HeatmapFocalLoss', loss_weight=4.0),
         **kwargs,
     ) -> None:
@@ -95,12 +75,19 @@ class PoseHead(TaskHead):
             embed_dims=self.embed_dims, num_keypoints=num_keypoints)
         self.refine = self.heatmap = None
         if refine is not None:
-            self.refine = MODELS.build({**layer_cfg, **refine})
-            self.loss_kpt_refine = MODELS.build(loss_kpt_refine)
-            self.loss_oks_refine = MODELS.build({**oks, **loss_oks_refine})
+            self.refine = MODELS.build({
+                'sigmas': sigmas,
+                **layer_cfg,
+                **refine
+            })
         if heatmap is not None:
             self.heatmap = MODELS.build({**layer_cfg, **heatmap})
             self.loss_hm = MODELS.build(loss_hm)
+
+    @property
+    def needs_pixel_embedding(self) -> bool:
+        """Whether the refiner reads the pixel embedding."""
+        return self.refine is not None and self.refine.needs_pixel_embedding
 
     def init_weights(self) -> None:
         """All keypoints start at the centre of the box reference."""
@@ -122,7 +109,7 @@ class PoseHead(TaskHead):
             kpt_cls=self.kpt_cls_branches[layer](query))
 
     def prepare_targets(self, gt_instances: InstanceData,
-                        encoded: EncodedImages, image: int) -> PoseTargets:
+                        encoded: EncodedImages) -> PoseTargets:
         """See :meth:`TaskHead.prepare_targets`."""
         dtype = encoded.dtype
         labelled = (gt_instances.keypoints_visible > 0).to(dtype)
@@ -131,13 +118,13 @@ class PoseHead(TaskHead):
             keypoints=keypoints * labelled[..., None],
             labelled=labelled,
             areas=gt_instances.areas.to(dtype),
-            sizes=encoded.image_sizes()[image].expand(len(keypoints), -1),
+            sizes=encoded.image_sizes().expand(len(keypoints), -1),
             bboxes=gt_instances.bboxes.to(dtype))
 
     def match_cost(self, outputs: Dict[str, Tensor], targets: PoseTargets,
-                   encoded: EncodedImages, image: int) -> Tensor:
+                   encoded: EncodedImages) -> Tensor:
         """Confidence, L1 and OKS costs; 0 for persons without keypoints."""
-        labelled, size = targets.labelled, encoded.image_sizes()[image]
+        labelled, size = targets.labelled, encoded.image_sizes()
         pred = outputs['keypoints'][:, None]
         weight = labelled[..., None]
         distance = (pred - targets.keypoints / size).abs() * weight
@@ -173,94 +160,70 @@ class PoseHead(TaskHead):
             reduction_override='none')
 
         pred = assignment.queries(outputs['keypoints'])
-        loss_kpt, loss_oks = self._losses_of_poses(pred, matched,
-                                                   self.loss_kpt,
-                                                   self.loss_oks)
+        loss_kpt, loss_oks = pose_losses(pred, matched, self.loss_kpt,
+                                         self.loss_oks)
         return dict(
             loss_kpt_cls=layer_mean(
-                loss_kpt_cls.view_as(logits), count(has_pose)),
+                loss_kpt_cls.view_as(logits), normaliser(has_pose)),
             loss_kpt=loss_kpt,
             # NOTE as in the released code, none for the proposals.
-            loss_oks=loss_oks[:-1])
+            loss_oks=loss_oks[:self.proposals_layer])
 
-    def loss_once(self, outputs: Dict[str, Tensor],
-                  targets: Sequence[PoseTargets], assignment: Assignment,
-                  encoded: EncodedImages) -> Dict[str, Tensor]:
-        """``loss_hm``, and ``d*.loss_kpt_refine``, ``d*.loss_oks_refine``."""
+    def loss_per_step(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
+                      targets: Sequence[PoseTargets], assignment: Assignment,
+                      encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``loss_hm`` and the refiner's, such as ``d0.loss_kpt_refine``."""
         losses = dict()
         if self.heatmap is not None:
             losses['loss_hm'] = self._heatmap_loss(targets, encoded)
         if self.refine is not None:
-            # The matched queries of the last decoder layer.
-            pred = assignment.queries(outputs['keypoints'])[-2]
+            # The matched queries of the last decoder layer, (num_pairs, ...).
+            poses, queries, boxes = (
+                assignment.queries(pred)[self.last_layer]
+                for pred in (outputs['keypoints'], box['queries'],
+                             box['bboxes']))
+            refined = self.refine(poses, queries, boxes,
+                                  assignment.pairs_per_image, encoded)
             matched = PoseTargets(
-                *(target[-2:-1]
+                *(target[self.last_layer]
                   for target in self._matched(targets, assignment)))
-            refined = self._refine(pred, assignment.pairs_per_image, encoded)
-            for layer, pred in enumerate(refined):
-                loss_kpt, loss_oks = self._losses_of_poses(
-                    pred[None], matched, self.loss_kpt_refine,
-                    self.loss_oks_refine)
-                losses[f'd{layer}.loss_kpt_refine'] = loss_kpt[0]
-                losses[f'd{layer}.loss_oks_refine'] = loss_oks[0]
+            losses.update(self.refine.loss(refined, matched))
         return losses
 
-    def predict(self,
-                outputs: Dict[str, Tensor],
-                scores: Tensor,
-                encoded: EncodedImages,
-                rescale: bool = True) -> List[Dict[str, Tensor]]:
-        """``keypoints`` (n, K, 2) in pixels and ``keypoint_scores`` (n, K).
+    def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
+               encoded: EncodedImages) -> Dict[str, Tensor]:
+        """``keypoints`` (bs, n, K, 2), normalised, ``keypoint_scores`` (bs,
+        n, K): the refiner's scores, or the confidence of the whole pose.
 
-        A keypoint's score is the confidence of its pose; poses are ranked by
-        the detection score (spec 4, 10.13).
+        Poses are ranked by the detection score (spec 4, 10.13).
         """
         poses = outputs['keypoints']
-        if self.refine is not None:
-            bs, num_kept = poses.shape[:2]
-            poses = self._refine(
-                poses.flatten(0, 1), [num_kept] * bs,
-                encoded)[-1].unflatten(0, (bs, num_kept))
-        poses = poses * encoded.image_sizes()[:, None, None]
-        confidences = outputs['kpt_cls'].sigmoid().expand(
-            -1, -1, self.num_keypoints)
-        if rescale:
-            scale_factors = poses.new_tensor(
-                [meta['scale_factor'] for meta in encoded.img_metas])
-            poses = poses / scale_factors[:, None, None]
-        return [
-            dict(keypoints=keypoints, keypoint_scores=confidence)
-            for keypoints, confidence in zip(poses, confidences)
-        ]
+        bs, num_kept = poses.shape[:2]
+        scores = outputs['kpt_cls'].sigmoid().expand(-1, -1,
+                                                     self.num_keypoints)
+        if self.refine is None:
+            return dict(keypoints=poses, keypoint_scores=scores)
+        refined = self.refine(
+            poses.flatten(0, 1), box['queries'].flatten(0, 1),
+            box['bboxes'].flatten(0, 1), [num_kept] * bs, encoded)[-1]
+        refined = {
+            name: refined[name].unflatten(0, (bs, num_kept))
+            for name in ('keypoints', 'keypoint_scores') if name in refined
+        }
+        return {'keypoint_scores': scores, **refined}
+
+    def pack(self, decoded: Dict[str, Tensor], scores: Tensor,
+             img_metas: List[dict], rescale: bool) -> Results:
+        """``keypoints`` (n, K, 2) in pixels and ``keypoint_scores`` (n, K)."""
+        keypoints = to_pixels(decoded['keypoints'], img_metas, rescale)
+        return super().pack(
+            dict(decoded, keypoints=keypoints), scores, img_metas, rescale)
 
     @staticmethod
     def _matched(targets: Sequence[PoseTargets],
                  assignment: Assignment) -> PoseTargets:
         """Targets of the matched persons, (num_layers, num_pairs, ...)."""
         return PoseTargets(*map(assignment.persons, zip(*targets)))
-
-    @staticmethod
-    def _losses_of_poses(pred: Tensor, target: PoseTargets, loss_kpt,
-                         loss_oks):
-        """L1 and OKS losses, each (num_layers, ), of poses (num_layers,
-        num_pairs, K, 2)."""
-        weight = target.labelled[..., None].expand_as(pred)
-        sizes = target.sizes[..., None, :]
-        # NOTE weighted here, since mmdet's L1 loss returns one zero instead
-        # of a tensor where all weights are zero.
-        l1 = weight * loss_kpt(
-            pred, target.keypoints / sizes, reduction_override='none')
-        oks = loss_oks(pred * sizes, target.keypoints, target.labelled,
-                       target.areas)
-        return (layer_mean(l1, count(weight)),
-                layer_mean(oks, count(target.labelled.any(-1))))
-
-    def _refine(self, poses: Tensor, persons_per_image: List[int],
-                encoded: EncodedImages) -> List[Tensor]:
-        """Refine normalised poses (num_persons, K, 2)."""
-        return self.refine(poses, persons_per_image, encoded.memory,
-                           encoded.memory_mask, encoded.spatial_shapes,
-                           encoded.level_start_index, encoded.valid_ratios)
 
     def _heatmap_loss(self, targets: Sequence[PoseTargets],
                       encoded: EncodedImages) -> Tensor:

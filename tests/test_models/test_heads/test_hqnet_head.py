@@ -63,8 +63,8 @@ def outputs(head):
 def prepare(head, samples, encoded):
     return {
         name: [
-            task.prepare_targets(sample.gt_instances, encoded, image)
-            for image, sample in enumerate(samples)
+            task.prepare_targets(sample.gt_instances, image)
+            for sample, image in zip(samples, encoded)
         ]
         for name, task in head.task_heads.items()
     }
@@ -120,7 +120,7 @@ def test_match_naive(head, outputs, samples, encoded, same_points):
                     for key, value in outputs[name].items()
                 }
                 cost = cost + head.task_heads[name].match_cost(
-                    rows, targets[name][image], encoded, image)
+                    rows, targets[name][image], encoded[image])
             pairs = linear_sum_assignment(cost.detach().numpy())
             expected += [(q + image * NUM_QUERIES, p + first)
                          for q, p in zip(*pairs)]
@@ -237,8 +237,9 @@ def test_layers_have_their_own_branches(head):
     outputs = [head.forward_layer(query, reference, i) for i in range(3)]
     for task in ('box', 'mask', 'pose', 'gender', 'age'):
         for name, value in outputs[0][task].items():
-            assert not value.allclose(outputs[1][task][name])
-            assert not value.allclose(outputs[2][task][name])
+            if name != 'queries':
+                assert not value.allclose(outputs[1][task][name])
+                assert not value.allclose(outputs[2][task][name])
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmdet.models.losses import L1Loss
 
-from mmhqnet.models.losses import count, layer_mean, reduction
+from mmhqnet.models.losses import layer_mean, normaliser, reduction
 
 EPS = 1.1920928955078125e-07  # of mmdet's losses
 
@@ -32,7 +32,7 @@ def test_layer_mean_is_mmdets():
 
 def test_layer_mean_of_nothing_keeps_the_graph():
     loss = torch.zeros(2, 0, requires_grad=True)
-    layer_mean(loss, count(loss)).sum().backward()
+    layer_mean(loss, normaliser(loss)).sum().backward()
     assert loss.grad.shape == (2, 0)
 
 
@@ -42,16 +42,16 @@ def test_layer_mean_of_nothing_keeps_the_graph():
     (torch.zeros(2, 0), [1., 1.]),
     (torch.ones(2, 3, 4, dtype=torch.long), [12., 12.]),
 ])
-def test_count(weight, expected):
+def test_normaliser(weight, expected):
     """At least one, so that nothing is divided by zero."""
-    assert count(weight).tolist() == expected
-    assert count(weight).dtype == torch.float32
+    assert normaliser(weight).tolist() == expected
+    assert normaliser(weight).dtype == torch.float32
 
 
 def test_count_is_averaged_over_processes(monkeypatch):
     """Only when told so; and limited after the average."""
     monkeypatch.setattr(reduction, 'reduce_mean', lambda total: total / 4)
     weight = torch.tensor([[1., 1.], [0., 0.]])
-    assert count(weight).tolist() == [1., 1.]
-    assert count(weight.repeat(1, 10)).tolist() == [5., 1.]
-    assert count(weight.repeat(1, 10), sync=False).tolist() == [20., 1.]
+    assert normaliser(weight).tolist() == [1., 1.]
+    assert normaliser(weight.repeat(1, 10)).tolist() == [5., 1.]
+    assert normaliser(weight.repeat(1, 10), sync=False).tolist() == [20., 1.]

@@ -27,9 +27,10 @@ def encoded(request, make_sample, make_encoded):
 
 
 def apply(module, poses, persons_per_image, encoded):
-    return module(poses, persons_per_image, encoded.memory,
-                  encoded.memory_mask, encoded.spatial_shapes,
-                  encoded.level_start_index, encoded.valid_ratios)
+    """Refined poses; the decoder reads neither queries nor boxes."""
+    refined = module(poses, None, None, persons_per_image, encoded)
+    assert all(step.keys() == {'keypoints'} for step in refined)
+    return [step['keypoints'] for step in refined]
 
 
 def random_poses(number):

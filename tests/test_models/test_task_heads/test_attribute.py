@@ -121,13 +121,13 @@ def test_average_is_of_this_process_alone(samples, assignment, field,
     """As in the released code."""
     head = build(field)
     calls = []
-    count = attribute.count
+    normaliser = attribute.normaliser
 
     def spy(weight, sync=True):
         calls.append(sync)
-        return count(weight, sync)
+        return normaliser(weight, sync)
 
-    monkeypatch.setattr(attribute, 'count', spy)
+    monkeypatch.setattr(attribute, 'normaliser', spy)
     head.loss(
         dict(logits=logits_for(head)), [s.gt_instances for s in samples],
         assignment, None)
@@ -163,7 +163,8 @@ def test_predicted_gender():
     """A positive logit is female, 1."""
     head = build('genders')
     logits = torch.tensor([[[2.], [-3.]], [[0.], [0.1]]])
-    results = head.predict(dict(logits=logits), None, None)
+    decoded = head.decode(dict(logits=logits), {}, None)
+    results = head.pack(decoded, None, [], rescale=True)
     assert [result['genders'].tolist() for result in results] == [[1, 0],
                                                                   [0, 1]]
     for result, logit in zip(results, logits):
@@ -178,6 +179,7 @@ def test_predicted_age():
     logits = torch.full((1, 2, 85), -1e3)
     logits[0, 0, 30] = 0
     logits[0, 1, [10, 11]] = 0
-    result, = head.predict(dict(logits=logits), None, None)
+    decoded = head.decode(dict(logits=logits), {}, None)
+    result, = head.pack(decoded, None, [], rescale=True)
     assert result.keys() == {'ages'}
     assert result['ages'].tolist() == [30., 10.5]

@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from mmhqnet.errors import InputError
-from mmhqnet.models.losses import count, layer_mean
+from mmhqnet.models.losses import layer_mean, normaliser
 from mmhqnet.models.task_heads import TaskHead
 from mmhqnet.registry import MODELS
 
@@ -26,17 +26,18 @@ class HeightHead(TaskHead):
     def forward(self, query, reference, layer):
         return dict(height=self.branches[layer](query)[..., 0])
 
-    def match_cost(self, outputs, targets, encoded, image):
+    def match_cost(self, outputs, targets, encoded):
         return (outputs['height'][:, None] - targets.heights).abs()
 
     def loss(self, outputs, targets, assignment, encoded):
         pred = assignment.queries(outputs['height'])
         target = assignment.persons([persons.heights for persons in targets])
         return dict(
-            loss_height=layer_mean((pred - target).abs(), count(pred == pred)))
+            loss_height=layer_mean((pred -
+                                    target).abs(), normaliser(pred == pred)))
 
-    def predict(self, outputs, scores, encoded, rescale=True):
-        return [dict(heights=heights) for heights in outputs['height']]
+    def decode(self, outputs, box, encoded):
+        return dict(heights=outputs['height'])
 
 
 @pytest.fixture
@@ -133,13 +134,17 @@ def test_defaults():
     """What a task need not write."""
     task = TaskHead(embed_dims=8, num_pred_layers=3)
     persons = InstanceData(labels=torch.zeros(2))
-    assert task.prepare_targets(persons, None, 0) is persons
-    assert task.match_cost({}, persons, None, 0) is None
-    assert task.loss_once({}, [persons], None, None) == {}
+    assert task.prepare_targets(persons, None) is persons
+    assert task.match_cost({}, persons, None) is None
+    assert task.loss_per_step({}, {}, [persons], None, None) == {}
     assert not task.needs_pixel_embedding
+    outputs = dict(heights=torch.rand(2, 5))
+    assert task.decode(outputs, {}, None) == outputs
+    results = task.pack(outputs, None, [], rescale=True)
+    assert [result.keys() for result in results] == [{'heights'}] * 2
+    assert results[1]['heights'].equal(outputs['heights'][1])
     for call in (lambda: task(None, None, 0),
-                 lambda: task.loss({}, [], None, None),
-                 lambda: task.predict({}, None, None)):
+                 lambda: task.loss({}, [], None, None)):
         with pytest.raises(NotImplementedError):
             call()
 

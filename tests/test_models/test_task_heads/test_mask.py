@@ -57,8 +57,8 @@ def assignment():
 
 def prepare(head, samples, encoded):
     return [
-        head.prepare_targets(sample.gt_instances, encoded, image)
-        for image, sample in enumerate(samples)
+        head.prepare_targets(sample.gt_instances, image)
+        for sample, image in zip(samples, encoded)
     ]
 
 
@@ -140,8 +140,8 @@ def test_cost_naive(head, samples, encoded, embeddings, same_points):
     points = torch.rand(1, 40, 2)[0]
     for image in range(2):
         cost = head.match_cost(
-            dict(mask_embedding=embeddings[0, image]), targets[image], encoded,
-            image)
+            dict(mask_embedding=embeddings[0, image]), targets[image],
+            encoded[image])
         persons = samples[image].gt_instances
         assert cost.shape == (NUM_QUERIES, len(persons))
         for query in range(NUM_QUERIES):
@@ -158,9 +158,9 @@ def test_cost_naive(head, samples, encoded, embeddings, same_points):
 
 
 def test_cost_without_persons(head, samples, encoded, embeddings):
-    target = head.prepare_targets(samples[0].gt_instances[:0], encoded, 0)
+    target = head.prepare_targets(samples[0].gt_instances[:0], encoded[0])
     cost = head.match_cost(
-        dict(mask_embedding=embeddings[0, 0]), target, encoded, 0)
+        dict(mask_embedding=embeddings[0, 0]), target, encoded[0])
     assert cost.shape == (NUM_QUERIES, 0)
 
 
@@ -254,8 +254,8 @@ def test_predict_naive(head, samples, encoded, rescale):
     embeddings = torch.randn(2, 20, DIMS).double() / 4
     embeddings[0, 3] = 0  # logits of zero are no mask
     scores = torch.rand(2, 20).double()
-    results = head.predict(
-        dict(mask_embedding=embeddings), scores, encoded, rescale)
+    decoded = head.decode(dict(mask_embedding=embeddings), {}, encoded)
+    results = head.pack(decoded, scores, encoded.img_metas, rescale)
     sizes = [(64, 96), (100, 154)] if rescale else SHAPES
     for image, result in enumerate(results):
         assert result.keys() == {'masks', 'mask_scores'}

@@ -61,6 +61,16 @@ def outputs():
 
 
 @pytest.fixture
+def box():
+    """What the tasks share: queries and their boxes."""
+    generator = torch.Generator().manual_seed(2)
+    shape = (NUM_LAYERS, 2, NUM_QUERIES)
+    return dict(
+        queries=torch.randn(*shape, DIMS, generator=generator).double(),
+        bboxes=torch.rand(*shape, 4, generator=generator).double())
+
+
+@pytest.fixture
 def assignment():
     return Assignment(
         query_inds=torch.tensor([[1, 4, 7, 8, 11], [0, 1, 6, 7, 9],
@@ -72,8 +82,8 @@ def assignment():
 
 def prepare(head, samples, encoded):
     return [
-        head.prepare_targets(sample.gt_instances, encoded, image)
-        for image, sample in enumerate(samples)
+        head.prepare_targets(sample.gt_instances, image)
+        for sample, image in zip(samples, encoded)
     ]
 
 
@@ -150,7 +160,7 @@ def test_cost_naive(head, samples, encoded, outputs):
             name: value[:, image].flatten(0, 1)
             for name, value in outputs.items()
         }
-        cost = head.match_cost(rows, targets[image], encoded, image)
+        cost = head.match_cost(rows, targets[image], encoded[image])
         assert cost.shape == (NUM_LAYERS * NUM_QUERIES, 2 + image)
         expected = torch.zeros_like(cost)
         for query, (pose, logit) in enumerate(
@@ -205,16 +215,17 @@ def test_losses_naive(head, samples, encoded, outputs, assignment):
 
 
 def test_unlabelled_keypoints_do_not_matter(head, samples, encoded, outputs,
-                                            assignment):
+                                            box, assignment):
     """Neither where they are said to be, nor anything of their gradient."""
     outputs['keypoints'].requires_grad_()
 
     def step():
         targets = prepare(head, samples, encoded)
         rows = {name: value[0, 0] for name, value in outputs.items()}
-        cost = head.match_cost(rows, targets[0], encoded, 0)
+        cost = head.match_cost(rows, targets[0], encoded[0])
         losses = head.loss(outputs, targets, assignment, encoded)
-        losses.update(head.loss_once(outputs, targets, assignment, encoded))
+        losses.update(
+            head.loss_per_step(outputs, box, targets, assignment, encoded))
         total = sum(loss.sum() for loss in losses.values())
         return cost, losses, torch.autograd.grad(total, outputs['keypoints'])
 
@@ -252,11 +263,12 @@ def test_persons_without_keypoints_are_negatives(head, samples, encoded,
         assert (gradient[layer, queries] < 0).all()
 
 
-def test_refinement_losses_naive(head, samples, encoded, outputs, assignment):
+def test_refinement_losses_naive(head, samples, encoded, outputs, box,
+                                 assignment):
     """Of the last decoder layer's pairs, layer by layer of the refinement."""
     outputs['keypoints'].requires_grad_()
     targets = prepare(head, samples, encoded)
-    losses = head.loss_once(outputs, targets, assignment, encoded)
+    losses = head.loss_per_step(outputs, box, targets, assignment, encoded)
     assert losses.keys() == {'loss_hm'} | {
         f'd{layer}.loss_{name}_refine'
         for layer in range(2)
@@ -265,9 +277,10 @@ def test_refinement_losses_naive(head, samples, encoded, outputs, assignment):
     last = NUM_LAYERS - 2
     poses = outputs['keypoints'][last].flatten(0,
                                                1)[assignment.query_inds[last]]
-    refined = head.refine(poses, [2, 3], encoded.memory, encoded.memory_mask,
-                          encoded.spatial_shapes, encoded.level_start_index,
-                          encoded.valid_ratios)
+    refined = [
+        step['keypoints']
+        for step in head.refine(poses, None, None, [2, 3], encoded)
+    ]
     persons = [persons_of(samples)[i] for i in assignment.gt_inds[last]]
     number = sum(sum(person[2]) for person in persons)
     for layer in range(2):
@@ -288,10 +301,11 @@ def test_refinement_losses_naive(head, samples, encoded, outputs, assignment):
                for parameter in head.refine.branches.parameters())
 
 
-def test_heatmap_loss_ignores_padding(head, samples, encoded, outputs,
+def test_heatmap_loss_ignores_padding(head, samples, encoded, outputs, box,
                                       assignment):
     targets = prepare(head, samples, encoded)
-    loss = head.loss_once(outputs, targets, assignment, encoded)['loss_hm']
+    loss = head.loss_per_step(outputs, box, targets, assignment,
+                              encoded)['loss_hm']
     logits = head.heatmap(encoded.memory, encoded.memory_pos,
                           encoded.memory_mask, encoded.valid_ratios, (8, 12))
     maps = head.heatmap.draw_targets(
@@ -304,12 +318,12 @@ def test_heatmap_loss_ignores_padding(head, samples, encoded, outputs,
 
 
 @pytest.mark.parametrize('off', ['refine', 'heatmap'])
-def test_parts_are_optional(randomise, samples, encoded, outputs, assignment,
-                            off):
+def test_parts_are_optional(randomise, samples, encoded, outputs, box,
+                            assignment, off):
     head = build(randomise, **{off: None})
     assert not any(off in name for name, _ in head.named_parameters())
-    losses = head.loss_once(outputs, prepare(head, samples, encoded),
-                            assignment, encoded)
+    losses = head.loss_per_step(outputs, box, prepare(head, samples, encoded),
+                                assignment, encoded)
     names = {name.split('.')[-1] for name in losses}
     assert names == ({'loss_hm'} if off == 'refine' else
                      {'loss_kpt_refine', 'loss_oks_refine'})
@@ -323,19 +337,15 @@ def test_predict(randomise, encoded, samples, rescale, refine):
     encoded.img_metas = [sample.metainfo for sample in samples]
     poses = torch.rand(2, 4, K, 2).double()
     logits = torch.randn(2, 4, 1).double()
-    results = head.predict(
-        dict(keypoints=poses, kpt_cls=logits),
-        torch.rand(2, 4).double(), encoded, rescale)
+    box = dict(queries=torch.rand(2, 4, DIMS), bboxes=torch.rand(2, 4, 4))
+    decoded = head.decode(dict(keypoints=poses, kpt_cls=logits), box, encoded)
+    results = head.pack(decoded, torch.rand(2, 4), encoded.img_metas, rescale)
     for image, result in enumerate(results):
         assert result.keys() == {'keypoints', 'keypoint_scores'}
         expected = poses[image]
         if refine:
-            mask = encoded.memory_mask[image:image + 1]
-            expected = head.refine(expected, [4],
-                                   encoded.memory[image:image + 1], mask,
-                                   encoded.spatial_shapes,
-                                   encoded.level_start_index,
-                                   encoded.valid_ratios[image:image + 1])[-1]
+            expected = head.refine(expected, None, None, [4],
+                                   encoded[image])[-1]['keypoints']
         expected = expected * torch.tensor(SHAPES[image][::-1])
         if rescale:
             expected = expected / torch.tensor([[1., 1.], [0.5, 0.25]][image])
@@ -363,10 +373,18 @@ def test_five_keypoints(randomise, make_sample, make_encoded):
     targets = prepare(head, [sample], encoded)
     assignment = Assignment(pairs, pairs, [2])
     losses = head.loss(outputs, targets, assignment, encoded)
-    losses.update(head.loss_once(outputs, targets, assignment, encoded))
+    box = dict(
+        queries=torch.zeros(NUM_LAYERS, 1, NUM_QUERIES, DIMS),
+        bboxes=torch.zeros(NUM_LAYERS, 1, NUM_QUERIES, 4))
+    losses.update(
+        head.loss_per_step(outputs, box, targets, assignment, encoded))
     assert all(loss.isfinite().all() for loss in losses.values())
-    result, = head.predict({
+    decoded = head.decode({
         name: value[1]
         for name, value in outputs.items()
-    }, torch.rand(1, NUM_QUERIES), encoded)
-    assert result['keypoints'].shape == (NUM_QUERIES, 5, 2)
+    }, {
+        name: value[1]
+        for name, value in box.items()
+    }, encoded)
+    assert decoded['keypoints'].shape == (1, NUM_QUERIES, 5, 2)
+    assert decoded['keypoint_scores'].shape == (1, NUM_QUERIES, 5)

@@ -11,10 +11,10 @@ from typing import Dict, List
 
 import torch
 import torch.nn.functional as F
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmhqnet.models.detectors import HQNet
+from mmhqnet.models.encoded_images import EncodedImages
 from mmhqnet.models.heads import HQNetHead
 from mmhqnet.models.pose_refiners.decoder import (PoseRefinementDecoder,
                                                   PoseRefinementLayer)
@@ -62,32 +62,30 @@ class NaiveHQNetHead(HQNetHead):
             torch.einsum('qc,chw->qhw', outputs['mask']['mask_embedding'][0],
                          encoded.pixel_embedding[0])
             for outputs in (*layers, enc_outputs)
-        ]
+        ][self.last_layer]
         meta, = encoded.img_metas
         height, width = (math.ceil(size / 4) for size in meta['img_shape'])
         full = F.interpolate(
-            logits[-2][None, :, :height, :width],
+            logits[None, :, :height, :width],
             size=meta['ori_shape' if rescale else 'img_shape'],
             mode='bilinear',
             align_corners=False)[0]
 
-        outputs = layers[-1]
+        outputs = layers[self.last_layer]
         scores = outputs['box']['cls_scores'].sigmoid().flatten(1)
         scores, kept = scores.topk(self.test_cfg['max_per_img'], dim=1)
         outputs = {
             name: pick(output, kept[0])
             for name, output in outputs.items()
         }
-        result = InstanceData(
-            bboxes=self._absolute_boxes(outputs['box']['bboxes'], encoded,
-                                        rescale)[0],
-            scores=scores[0],
-            labels=torch.zeros_like(kept[0]))
-        for name, task in self.task_heads.items():
-            if name != 'mask':
-                task_result, = task.predict(outputs[name], scores, encoded,
-                                            rescale)
-                result.set_data(task_result)
+        box = dict(
+            outputs['box'], scores=scores, labels=torch.zeros_like(kept))
+        selected = {
+            name: task.decode(outputs[name], box, encoded)
+            for name, task in self.task_heads.items() if name != 'mask'
+        }
+        result, = self.pack(
+            dict(selected, box=box), encoded.img_metas, rescale)
         full = full[kept[0]]
         result.masks = full > 0
         result.mask_scores = scores[0] * (
@@ -189,16 +187,22 @@ def random_poses(refine: PoseRefinementDecoder, num_persons: int,
     Returns:
         dict: Keyword arguments of its ``forward``.
     """
-    num_keypoints, dims = refine.query_embedding.weight.shape
+    shape = num_persons, refine.num_keypoints, 2
     generator = torch.Generator().manual_seed(0)
     num_tokens = sum(height * width for height, width in shapes)
-    memory = torch.randn(1, num_tokens, dims // 2, generator=generator)
-    poses = torch.rand(num_persons, num_keypoints, 2, generator=generator)
-    return dict(
-        poses=poses.to(options.device),
-        persons_per_image=[num_persons],
+    memory = torch.randn(1, num_tokens, refine.embed_dims, generator=generator)
+    encoded = EncodedImages(
         memory=memory.to(options.device),
         memory_mask=None,
+        memory_pos=None,
         spatial_shapes=shapes,
         level_start_index=None,
-        valid_ratios=torch.ones(1, len(shapes), 2, device=options.device))
+        valid_ratios=torch.ones(1, len(shapes), 2, device=options.device),
+        pixel_embedding=None,
+        img_metas=[])
+    return dict(
+        poses=torch.rand(*shape, generator=generator).to(options.device),
+        queries=None,
+        boxes=None,
+        persons_per_image=[num_persons],
+        encoded=encoded)

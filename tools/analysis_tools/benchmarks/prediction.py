@@ -124,17 +124,15 @@ def _refinement_checks(hqnet: nn.Module, size: tuple, options: Options):
     ]
     inputs = random_poses(refine, number, shapes, options)
     query = torch.randn(
-        *inputs['poses'].shape[:2],
-        refine.layers[0].embed_dims,
-        device=options.device)
+        *inputs['poses'].shape[:2], refine.embed_dims, device=options.device)
     reference = inputs['poses'][:, :, None].expand(-1, -1, len(shapes), -1)
     rows = dict(
-        value=inputs['memory'],
+        value=inputs['encoded'].memory,
         spatial_shapes=shapes,
         query_counts=[query[..., 0].numel()])
 
     def refinement(decoder):
-        return torch.no_grad()(lambda: decoder(**inputs)[-1])
+        return torch.no_grad()(lambda: decoder(**inputs)[-1]['keypoints'])
 
     @torch.no_grad()
     def attend_ours():
@@ -150,7 +148,7 @@ def _refinement_checks(hqnet: nn.Module, size: tuple, options: Options):
             query,
             query,
             reference, [number],
-            inputs['memory'],
+            inputs['encoded'].memory,
             spatial_shapes=shapes)
 
     where = f'{number} persons, {size[0]}x{size[1]}'

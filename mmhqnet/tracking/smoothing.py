@@ -15,8 +15,9 @@ class RunningMeans:
     """
 
     def __init__(self) -> None:
-        self.sums: Dict[int, Dict[str, float]] = defaultdict(
-            lambda: defaultdict(float))
+        self.sums: Dict[int,
+                        Dict[str,
+                             float]] = defaultdict(lambda: defaultdict(float))
         self.counts: Dict[int, int] = defaultdict(int)
 
     def update(self, persons: InstanceData, ids: List[int],
@@ -32,8 +33,8 @@ class RunningMeans:
         """
         evidence = {}
         if 'gender_scores' in persons:
-            evidence['gender'] = persons.gender_scores.clamp(
-                EPS, 1 - EPS).logit()
+            evidence['gender'] = persons.gender_scores.clamp(EPS,
+                                                             1 - EPS).logit()
         if 'ages' in persons:
             evidence['age'] = persons.ages
         means = {}

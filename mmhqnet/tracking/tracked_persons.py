@@ -19,8 +19,8 @@ def tracked_persons(persons: InstanceData,
         InstanceData: The m persons with ``instances_id``.
     """
     same = (tracks.bboxes[:, None] == persons.bboxes).all(-1)  # (m, n)
-    found, index = same.max(1) if same.numel() else (
-        same.new_zeros(len(same)), torch.zeros(len(same), dtype=torch.long))
+    found, index = same.max(1) if same.numel() else (same.new_zeros(
+        len(same)), torch.zeros(len(same), dtype=torch.long))
     joined = persons[index[found]]
     joined.instances_id = tracks.instances_id[found]
     return joined

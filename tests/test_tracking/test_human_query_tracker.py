@@ -65,8 +65,10 @@ def tracker():
 
 def test_people_who_cross_keep_their_identity(tracker):
     frames = [
-        frame(i, {1: (10 + 5 * i, 50), 2: (110 - 5 * i, 50)})
-        for i in range(20)
+        frame(i, {
+            1: (10 + 5 * i, 50),
+            2: (110 - 5 * i, 50)
+        }) for i in range(20)
     ]
     seen = track(tracker, frames)
     assert [set(ids.values()) for ids in seen.values()] == [{0}, {1}]
@@ -81,9 +83,7 @@ def test_identity_survives_a_gap(gallery, gap):
     nobody = [frame(5 + i, {}) for i in range(gap)]
     # both come back; after the long gap somewhere else
     place = {4: ((52, 50), (148, 50)), 20: ((150, 80), (20, 10))}[gap]
-    back = [
-        frame(5 + gap + i, dict(zip((1, 2), place))) for i in range(3)
-    ]
+    back = [frame(5 + gap + i, dict(zip((1, 2), place))) for i in range(3)]
     seen = track(tracker, here + nobody + back)
     assert [set(ids.values()) for ids in seen.values()] == [{0}, {1}]
 
@@ -118,8 +118,10 @@ def test_motion_forbids_jumps_of_known_tracks(tracker):
 
 def test_order_of_the_persons_does_not_matter(tracker):
     frames = [
-        frame(i, {1: (10 + 5 * i, 50), 2: (110 - 5 * i, 50)})
-        for i in range(10)
+        frame(i, {
+            1: (10 + 5 * i, 50),
+            2: (110 - 5 * i, 50)
+        }) for i in range(10)
     ]
     for sample in frames[1::2]:
         sample.pred_instances = sample.pred_instances[[1, 0]]

@@ -1,0 +1,104 @@
+"""From drawn videos to IDF1: the tools of tracking, end to end."""
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmhqnet.registry import MODELS
+
+pytest.importorskip('motmetrics')
+pytest.importorskip('lap')
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs/tracking/hqnet_toy_r18_human-queries_toy-videos.py'
+
+
+def load_tool(path):
+    path = ROOT / 'tools' / path
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory):
+    out = tmp_path_factory.mktemp('tracking') / 'videos'
+    load_tool('dataset_converters/make_toy_videos.py').main([
+        str(out), '--num-videos', '2', '--num-frames', '3', '--image-size',
+        '96', '64'
+    ])
+    return out
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """Random weights: what they find is nonsense, but found everywhere."""
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    detector = Config.fromfile(CONFIG).model.detector
+    path = tmp_path_factory.mktemp('tracking') / 'random.pth'
+    torch.save(dict(state_dict=MODELS.build(detector).state_dict()), path)
+    return str(path)
+
+
+def options(videos):
+    return [
+        '--cfg-options', f'test_dataloader.dataset.data_root={videos}/',
+        'model.tracker.obj_score_thr=0.0'
+    ]
+
+
+def test_tracks_of_every_video_are_written(videos, checkpoint, tmp_path):
+    load_tool('test_tracking.py').main([
+        str(CONFIG), '--detector', checkpoint, '--work-dir',
+        str(tmp_path / 'work'), '--out',
+        str(tmp_path / 'tracks'), *options(videos)
+    ])
+    names = sorted(path.name for path in (tmp_path / 'tracks').iterdir())
+    assert names == ['000000_toy.txt', '000001_toy.txt']
+    assert (tmp_path / 'tracks/000000_toy.txt').read_text().startswith('1,1,')
+
+
+def test_all_trackers_get_the_same_detections(videos, checkpoint, tmp_path):
+    out = tmp_path / 'scores.json'
+    load_tool('analysis_tools/compare_trackers.py').main([
+        str(CONFIG), '--detector', checkpoint, '--box-only', checkpoint,
+        '--out',
+        str(out), *options(videos)
+    ])
+    rows = json.loads(out.read_text())
+    assert {
+        'human queries (min)', 'human queries (mean)', 'SORT', 'ByteTrack',
+        'OC-SORT', 'box-only model: SORT'
+    } <= set(rows)
+    # the box-only model of this test has the same weights
+    assert rows['box-only model: SORT'] == rows['SORT']
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['--num-videos', '0'], '--num-videos'),
+    (['--max-persons', '1'], '--max-persons'),
+    (['--image-size', '20', '90'], '--image-size'),
+    (['--photos', 'none.json'], 'none.json does not exist'),
+])
+def test_bad_options(tmp_path, capsys, arguments, message):
+    tool = load_tool('dataset_converters/make_toy_videos.py')
+    with pytest.raises(SystemExit) as stop:
+        tool.main([str(tmp_path / 'out'), *arguments])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_configs_without_a_detector_are_refused(checkpoint, capsys, tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text("model = dict(type='HQNet')\n")
+    with pytest.raises(SystemExit):
+        load_tool('test_tracking.py').main(
+            [str(config), '--detector', checkpoint])
+    assert 'no model.detector' in capsys.readouterr().err

@@ -13,8 +13,8 @@ def clip():
 
 def test_same_seed_same_clip(clip):
     again = list(draw_clip(np.random.default_rng(1), 64, 96, 24, 4))
-    assert all((a == b).all() and c == d
-               for (a, c), (b, d) in zip(clip, again))
+    assert all(
+        (a == b).all() and c == d for (a, c), (b, d) in zip(clip, again))
 
 
 def test_the_camera_stands_still(clip):

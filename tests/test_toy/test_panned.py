@@ -37,8 +37,7 @@ def test_boxes_are_where_the_pixels_are():
 
 def test_pause_is_black_and_empty():
     clip = list(
-        pan_photo(
-            np.random.default_rng(0), photo(), PERSONS, (96, 64), 10, 4))
+        pan_photo(np.random.default_rng(0), photo(), PERSONS, (96, 64), 10, 4))
     assert len(clip) == 14
     for frame, (picture, persons) in enumerate(clip):
         paused = 5 <= frame < 9

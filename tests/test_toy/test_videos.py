@@ -31,8 +31,9 @@ def test_posetrack_layout(videos):
 
 def test_annotations_say_the_same_as_the_tracks(videos):
     content = json.loads((videos / ANNOTATIONS).read_text())
-    assert len({a['id'] for a in content['annotations']}) == len(
-        content['annotations'])
+    assert len({a['id']
+                for a in content['annotations']
+                }) == len(content['annotations'])
     image = next(i for i in content['images']
                  if i['video'] == '000001_toy' and i['frame_id'] == 3)
     persons = [

@@ -1,6 +1,7 @@
 from .dino import convert_dino
 from .fetching import fetch, is_address
 from .official import convert_official
+from .querypose import convert_querypose
 from .reading import check_weights_fit, read_checkpoint, write_weights
 from .safe_globals import allow_mmengine_checkpoints
 from .stored_config import stored_config
@@ -8,6 +9,6 @@ from .uniphd import convert_uniphd
 
 __all__ = [
     'allow_mmengine_checkpoints', 'check_weights_fit', 'convert_dino',
-    'convert_official', 'convert_uniphd', 'fetch', 'is_address',
-    'read_checkpoint', 'stored_config', 'write_weights'
+    'convert_official', 'convert_querypose', 'convert_uniphd', 'fetch',
+    'is_address', 'read_checkpoint', 'stored_config', 'write_weights'
 ]

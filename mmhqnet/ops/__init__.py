@@ -1,3 +1,4 @@
 from .deformable_attention import MSDeformAttention, ms_deform_attn
+from .roi_align import roi_align
 
-__all__ = ['MSDeformAttention', 'ms_deform_attn']
+__all__ = ['MSDeformAttention', 'ms_deform_attn', 'roi_align']

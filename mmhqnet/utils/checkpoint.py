@@ -1,5 +1,7 @@
 """The converters under the name by which users call them."""
 from mmhqnet.checkpoints import (convert_dino, convert_official,
-                                 convert_uniphd)
+                                 convert_querypose, convert_uniphd)
 
-__all__ = ['convert_dino', 'convert_official', 'convert_uniphd']
+__all__ = [
+    'convert_dino', 'convert_official', 'convert_querypose', 'convert_uniphd'
+]

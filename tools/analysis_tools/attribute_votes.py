@@ -9,8 +9,7 @@ votes.csv has a header and a row per annotator and person:
 
 Gender and age group become the most frequent vote, the apparent age the mean
 of the votes without outliers. Age-n consistency is the share of votes within
-n years of that mean (the paper's equation 1). The exact rules are in
-mmhqnet/datasets/annotations/votes.py.
+n years. See mmhqnet/utils/annotation_votes.py for the exact rules.
 """
 import argparse
 import csv
@@ -80,7 +79,8 @@ def report(persons, labels, tolerances):
     Returns:
         str: Lines to print.
     """
-    from mmhqnet.datasets.annotations.votes import VOTES, age_consistency
+    from mmhqnet.datasets.annotations.votes import (VOTES, age_consistency,
+                                                    consistency_pairs)
     lines = []
     for attribute in VOTES:
         voted = [i for i in persons if persons[i][attribute]]
@@ -92,28 +92,40 @@ def report(persons, labels, tolerances):
     outliers = sum(label['age_outliers'] for label in labels.values())
     lines[-1] += f', {outliers} outliers removed'
 
-    ages = [list(person['age'].values()) for person in persons.values()]
+    aged = [i for i in persons if persons[i]['age']]
+    pairs = consistency_pairs([list(persons[i]['age'].values()) for i in aged],
+                              [labels[i]['age'] for i in aged])
     for n in tolerances:
-        share = 100 * age_consistency(ages, n)
-        lines.append(f'Age-{n:g} consistency: {share:.1f} %')
+        shares = [
+            f'{name} {100 * age_consistency(a, b, n):.1f} %'
+            for name, (a, b) in pairs.items()
+        ]
+        lines.append(f'Age-{n:g} consistency: {", ".join(shares)}')
     return '\n'.join(lines)
 
 
 def write_labels(path, rows):
-    """Write all the rows, which have the same keys, or nothing.
+    """Write all the rows or, on failure, nothing.
 
-    Empty cells and ``null`` mean no label.
+    Args:
+        path (str): CSV or JSON, by its ending. Empty cells and ``null`` mean
+            no label.
+        rows (list[dict]): One per person, all with the same keys.
     """
-    from mmhqnet.files import replacing
-    with replacing(path) as unfinished, open(
-            unfinished, 'w', newline='', encoding='utf-8') as file:
-        if path.endswith('.json'):
-            json.dump(rows, file, indent=1)
-        else:
-            columns = list(rows[0]) if rows else ['annotation_id']
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+    partial = f'{path}.partial'
+    try:
+        with open(partial, 'w', newline='', encoding='utf-8') as file:
+            if path.endswith('.json'):
+                json.dump(rows, file, indent=1)
+            else:
+                columns = list(rows[0]) if rows else ['annotation_id']
+                writer = csv.DictWriter(file, columns)
+                writer.writeheader()
+                writer.writerows(rows)
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
 
 
 def main(argv=None):

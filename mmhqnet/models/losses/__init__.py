@@ -6,10 +6,12 @@ from .pose_losses import PoseTargets, pose_losses
 from .reduction import layer_mean, normaliser
 from .referring_loss import (ReferredPersons, group_focal_loss, pair_losses,
                              referred_persons)
+from .residual_log_likelihood import RealNVP, ResidualLogLikelihoodLoss
 
 __all__ = [
     'BinaryCrossEntropyLoss', 'COCO_SIGMAS', 'HeatmapFocalLoss', 'OKSLoss',
     'object_keypoint_similarity', 'MeanVarianceLoss', 'expected_value',
     'PoseTargets', 'pose_losses', 'layer_mean', 'normaliser',
-    'ReferredPersons', 'group_focal_loss', 'pair_losses', 'referred_persons'
+    'ReferredPersons', 'group_focal_loss', 'pair_losses', 'referred_persons',
+    'RealNVP', 'ResidualLogLikelihoodLoss'
 ]

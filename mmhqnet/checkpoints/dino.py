@@ -8,10 +8,12 @@ from mmhqnet.errors import InputError
 
 from .reading import weights_of
 
-DINO_WEIGHTS = ('level_embed', 'query_embedding.weight',
-                'dn_query_generator.label_embedding.weight',
-                'bbox_head.cls_branches.0.weight', 'neck.convs.0.conv.weight',
-                'decoder.ref_point_head.layers.0.weight')
+# What a DINO is recognised by.
+MATRICES = ('level_embed', 'query_embedding.weight',
+            'dn_query_generator.label_embedding.weight',
+            'bbox_head.cls_branches.0.weight',
+            'decoder.ref_point_head.layers.0.weight')
+DINO_WEIGHTS = (*MATRICES, 'neck.convs.0.conv.weight')
 
 
 def convert_dino(state_dict: Dict[str, Tensor],
@@ -66,6 +68,12 @@ def convert_dino(state_dict: Dict[str, Tensor],
 
 def _check_dino(weights: Dict[str, Tensor], num_queries: int,
                 person_index: int) -> None:
+    for name in MATRICES:
+        if weights[name].dim() != 2:
+            raise InputError(
+                f'these are not the weights of a DINO of mmdet 3.x: {name} '
+                f'has the shape {tuple(weights[name].shape)} instead of 2 '
+                'dimensions')
     queries, embed_dims = weights['query_embedding.weight'].shape
     if not 0 < num_queries <= queries:
         raise InputError(f'num_queries is {num_queries}, but this DINO has '

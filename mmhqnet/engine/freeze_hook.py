@@ -4,6 +4,7 @@ from typing import Sequence
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch.nn.modules.batchnorm import _NormBase
 
 from mmhqnet.errors import InputError
 from mmhqnet.registry import HOOKS
@@ -11,10 +12,11 @@ from mmhqnet.registry import HOOKS
 
 @HOOKS.register_module()
 class FreezeHook(Hook):
-    """Keep the parameters of some modules as they were loaded.
+    """Keep some modules as they were loaded.
 
-    They get no gradient, so they are neither updated nor decayed, nor do
-    they count in the norm that gradients are clipped to. On several GPUs the
+    Their parameters get no gradient, so they are neither updated nor decayed,
+    nor do they count in the norm that gradients are clipped to. Batch norms
+    use the statistics that were loaded. On several GPUs the
     config needs ``find_unused_parameters = True``.
 
     Args:
@@ -24,6 +26,7 @@ class FreezeHook(Hook):
 
     def __init__(self, modules: Sequence[str]) -> None:
         self.modules = modules
+        self._norms = []
 
     def before_train(self, runner: Runner) -> None:
         """Freeze the modules.
@@ -46,3 +49,12 @@ class FreezeHook(Hook):
                     f'FreezeHook: the model has no module {name!r}; its '
                     f'modules are {known}') from error
             module.requires_grad_(False)
+            self._norms += [
+                part for part in module.modules()
+                if isinstance(part, _NormBase)
+            ]
+
+    def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+        """Stop the statistics; each epoch begins with ``model.train()``."""
+        for norm in self._norms:
+            norm.eval()

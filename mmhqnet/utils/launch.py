@@ -9,6 +9,7 @@ from typing import Iterator, Optional
 from urllib.error import URLError
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
@@ -32,7 +33,7 @@ def load_config(args: Namespace) -> Config:
 
     Raises:
         InputError: If the config is missing, broken or does not take an
-            option.
+            option, or the launcher needs GPUs and there are none.
     """
     if not osp.isfile(args.config):
         raise InputError(f'config {args.config} does not exist')
@@ -50,6 +51,10 @@ def load_config(args: Namespace) -> Config:
     except (KeyError, TypeError, AssertionError) as error:
         raise InputError('--cfg-options do not fit the config: '
                          f'{_one_line(error)}') from error
+    if args.launcher in ('pytorch', 'slurm') and get_device() == 'cpu':
+        raise InputError(
+            f'--launcher {args.launcher} is for several GPUs, but PyTorch sees '
+            'none here; leave it out to run on the CPU')
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

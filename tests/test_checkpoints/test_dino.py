@@ -84,3 +84,13 @@ def test_dino_errors(dino, official):
     ]:
         with pytest.raises(InputError, match=message):
             convert_dino(weights, **options)
+
+
+@pytest.mark.parametrize('name', [
+    'query_embedding.weight', 'bbox_head.cls_branches.0.weight', 'level_embed',
+    'decoder.ref_point_head.layers.0.weight'
+])
+def test_weights_of_another_shape(dino, name):
+    dino[name] = dino[name].flatten()
+    with pytest.raises(InputError, match=f'{name} has the shape .* 2 dim'):
+        convert_dino(dino, num_queries=3)

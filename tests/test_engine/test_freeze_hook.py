@@ -25,10 +25,10 @@ class Chain(BaseModel):
         return dict(loss=(self.head.box(x) + self.head.mask(x)).mean())
 
 
-def train(tmp_path, modules):
+def train(tmp_path, modules, model=None):
     """Two steps of AdamW, whose decay moves weights without a gradient."""
     runner = Runner(
-        Chain(),
+        model or Chain(),
         work_dir=str(tmp_path),
         train_dataloader=dict(
             batch_size=2,
@@ -42,6 +42,32 @@ def train(tmp_path, modules):
         custom_hooks=[FreezeHook(modules)],
         experiment_name=tmp_path.name)
     return runner.train().state_dict()
+
+
+class NormChain(Chain):
+    """Batch norms in the backbone and the encoder."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Sequential(self.backbone, nn.BatchNorm1d(3))
+        self.encoder = nn.Sequential(self.encoder, nn.BatchNorm1d(3))
+
+
+@pytest.mark.parametrize('modules, expected', [
+    (['backbone'], {'encoder'}),
+    (['encoder.1'], {'backbone'}),
+])
+def test_batch_norm_statistics_stay(tmp_path, modules, expected):
+    """They are part of what was loaded, though no gradient moves them."""
+    state = train(tmp_path, modules, NormChain())
+    running = {
+        name.partition('.')[0]
+        for name, value in state.items()
+        if name.endswith('num_batches_tracked') and value > 0
+    }
+    assert running == expected
+    assert state[f'{modules[0]}.running_mean' if '.' in
+                 modules[0] else 'backbone.1.running_mean'].tolist() == [0] * 3
 
 
 def changed(state):

@@ -57,6 +57,19 @@ def test_missing_config_and_unfit_option(tmp_path):
         load_config(arguments(tmp_path / 'mine.py', **{'scales.3': 1}))
 
 
+@pytest.mark.parametrize('launcher', ['pytorch', 'slurm'])
+def test_launcher_without_gpus(tmp_path, monkeypatch, launcher):
+    config = tmp_path / 'mine.py'
+    config.write_text('')
+    args = arguments(config)
+    args.launcher = launcher
+    monkeypatch.setattr('mmhqnet.utils.launch.get_device', lambda: 'cpu')
+    with pytest.raises(InputError, match=f'--launcher {launcher} .* GPUs'):
+        load_config(args)
+    monkeypatch.setattr('mmhqnet.utils.launch.get_device', lambda: 'cuda')
+    assert load_config(args).launcher == launcher
+
+
 def raise_error(error):
     raise error
 

@@ -9,7 +9,8 @@ votes.csv has a header and a row per annotator and person:
 
 Gender and age group become the most frequent vote, the apparent age the mean
 of the votes without outliers. Age-n consistency is the share of votes within
-n years. See mmhqnet/utils/annotation_votes.py for the exact rules.
+n years of that mean (the paper's equation 1). The exact rules are in
+mmhqnet/datasets/annotations/votes.py.
 """
 import argparse
 import csv
@@ -79,8 +80,7 @@ def report(persons, labels, tolerances):
     Returns:
         str: Lines to print.
     """
-    from mmhqnet.datasets.annotations.votes import (VOTES, age_consistency,
-                                                    consistency_pairs)
+    from mmhqnet.datasets.annotations.votes import VOTES, age_consistency
     lines = []
     for attribute in VOTES:
         voted = [i for i in persons if persons[i][attribute]]
@@ -92,40 +92,28 @@ def report(persons, labels, tolerances):
     outliers = sum(label['age_outliers'] for label in labels.values())
     lines[-1] += f', {outliers} outliers removed'
 
-    aged = [i for i in persons if persons[i]['age']]
-    pairs = consistency_pairs([list(persons[i]['age'].values()) for i in aged],
-                              [labels[i]['age'] for i in aged])
+    ages = [list(person['age'].values()) for person in persons.values()]
     for n in tolerances:
-        shares = [
-            f'{name} {100 * age_consistency(a, b, n):.1f} %'
-            for name, (a, b) in pairs.items()
-        ]
-        lines.append(f'Age-{n:g} consistency: {", ".join(shares)}')
+        share = 100 * age_consistency(ages, n)
+        lines.append(f'Age-{n:g} consistency: {share:.1f} %')
     return '\n'.join(lines)
 
 
 def write_labels(path, rows):
-    """Write all the rows or, on failure, nothing.
+    """Write all the rows, which have the same keys, or nothing.
 
-    Args:
-        path (str): CSV or JSON, by its ending. Empty cells and ``null`` mean
-            no label.
-        rows (list[dict]): One per person, all with the same keys.
+    Empty cells and ``null`` mean no label.
     """
-    partial = f'{path}.partial'
-    try:
-        with open(partial, 'w', newline='', encoding='utf-8') as file:
-            if path.endswith('.json'):
-                json.dump(rows, file, indent=1)
-            else:
-                columns = list(rows[0]) if rows else ['annotation_id']
-                writer = csv.DictWriter(file, columns)
-                writer.writeheader()
-                writer.writerows(rows)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    from mmhqnet.files import replacing
+    with replacing(path) as unfinished, open(
+            unfinished, 'w', newline='', encoding='utf-8') as file:
+        if path.endswith('.json'):
+            json.dump(rows, file, indent=1)
+        else:
+            columns = list(rows[0]) if rows else ['annotation_id']
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def main(argv=None):

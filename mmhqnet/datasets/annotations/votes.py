@@ -3,12 +3,12 @@
 HQNet (arXiv 2312.05525), sec. 3.1 and A1: annotators first vote on a
 person's age group, whose mode is the label; then ten of them estimate the
 apparent age, and the mean after removing outliers is the label. What the
-paper leaves open is decided here and said so: ties, the outlier rule,
-rounding, and the pairs of ages that Age-n consistency compares.
+paper leaves open is decided here and said so: ties, the outlier rule and
+rounding.
 """
 import csv
 from collections import defaultdict
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -25,9 +25,6 @@ PersonVotes = Dict[str, Dict[str, float]]
 def majority(votes: Sequence[int]) -> Optional[int]:
     """The most frequent vote, for classes without an order.
 
-    Args:
-        votes (Sequence[int]): One or more votes.
-
     Returns:
         int | None: None if several classes are equally frequent; such a
         person is better left unlabelled (our choice).
@@ -41,12 +38,6 @@ def age_group_mode(votes: Sequence[int]) -> int:
 
     Among equally frequent groups the one nearest to the median of all votes
     wins, then the younger one (our choice).
-
-    Args:
-        votes (Sequence[int]): One or more groups, counted from the youngest.
-
-    Returns:
-        int: The group.
     """
     modes = _modes(votes)
     return int(modes[np.abs(modes - np.median(votes)).argmin()])
@@ -62,12 +53,8 @@ def age_inliers(ages: Sequence[float], fence: float = 1.5) -> np.ndarray:
     """Tell the votes on a person's age from the outliers.
 
     The paper does not give its rule; this is Tukey's: an outlier lies more
-    than 1.5 interquartile ranges outside of the quartiles. Fewer than four
-    votes have no meaningful quartiles and are all kept.
-
-    Args:
-        ages (Sequence[float]): Votes in years.
-        fence (float): Interquartile ranges. Defaults to 1.5.
+    than ``fence`` interquartile ranges outside of the quartiles. Fewer than
+    four votes have no meaningful quartiles and are all kept.
 
     Returns:
         ndarray: bool, True for the votes to keep; at least half of them.
@@ -85,69 +72,33 @@ def apparent_age(ages: Sequence[float]) -> float:
     return float(np.asarray(ages, float)[age_inliers(ages)].mean())
 
 
-def age_consistency(ages: Sequence[float], references: Sequence[float],
-                    n: float) -> float:
-    r"""Age-n consistency: how often two ages of a person agree.
+def age_consistency(votes: Sequence[Sequence[float]], n: float) -> float:
+    r"""Age-n consistency, the paper's equation 1: how far votes are trusted.
 
-    .. math:: C_n = \frac{1}{M} \sum_{i=1}^{M} [\,|a_i - r_i| \le n\,]
+    .. math:: C_n = \frac{1}{N K} \sum_{i=1}^{N} \sum_{k=1}^{K}
+        [\,|a_{ik} - a_i| \le n\,]
 
-    This is how we read equation 1 of HQNet, with the paper's "no larger
-    than" n years. Over which M pairs the paper takes it is not known to us;
-    :func:`consistency_pairs` offers two readings.
+    a_i, the label of person i, is the mean of its votes a_i1 ... a_iK
+    without the outliers; the votes counted are all of them. Where persons
+    have different numbers of votes, every vote counts the same.
 
     Args:
-        ages (Sequence[float]): Ages a_i in years.
-        references (Sequence[float]): Ages r_i of the same persons.
+        votes (Sequence[Sequence[float]]): The votes on each person's age.
         n (float): The tolerance in years, included.
 
     Returns:
-        float: A fraction in [0, 1]; nan without pairs.
+        float: A fraction in [0, 1]; nan without votes.
     """
-    if len(ages) == 0:
+    distances = [
+        np.abs(np.asarray(ages) - apparent_age(ages)) for ages in votes if ages
+    ]
+    if not distances:
         return float('nan')
-    difference = np.asarray(ages, float) - np.asarray(references, float)
-    return float((np.abs(difference) <= n).mean())
-
-
-def consistency_pairs(
-        ages: Sequence[Sequence[float]],
-        labels: Sequence[float]) -> Dict[str, Tuple[np.ndarray, np.ndarray]]:
-    """Pairs of ages whose consistency tells the quality of the labels.
-
-    Args:
-        ages (Sequence[Sequence[float]]): All votes on each person's age,
-            outliers included.
-        labels (Sequence[float]): The age label of each person.
-
-    Returns:
-        dict[str, Tuple[ndarray, ndarray]]: ``'votes and label'`` pairs every
-        vote with its person's label; ``'votes and votes'`` pairs every two
-        votes on the same person.
-    """
-    every_vote, label_of_vote, first, second = ([] for _ in range(4))
-    for votes, label in zip(ages, labels):
-        votes = np.asarray(votes, float)
-        every_vote.append(votes)
-        label_of_vote.append(np.full(len(votes), label, float))
-        rows, cols = np.triu_indices(len(votes), k=1)
-        first.append(votes[rows])
-        second.append(votes[cols])
-
-    def pair(*sides):
-        return tuple(np.concatenate([np.zeros(0), *side]) for side in sides)
-
-    return {
-        'votes and label': pair(every_vote, label_of_vote),
-        'votes and votes': pair(first, second)
-    }
+    return float((np.concatenate(distances) <= n).mean())
 
 
 def label_person(votes: PersonVotes, max_age: int = 85) -> dict:
     """Turn the votes on one person into labels.
-
-    Args:
-        votes (dict): For each attribute the votes by annotator.
-        max_age (int): Highest age of the data set; COCO-UniHuman ends at 85.
 
     Returns:
         dict: ``gender`` (0 male, 1 female), ``age_group`` (from 0), ``age``

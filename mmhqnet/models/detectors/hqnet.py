@@ -238,7 +238,10 @@ class HQNet(DINO):
         tokens, proposals = self.gen_encoder_output_proposals(
             memory, memory_mask, spatial_shapes)
         scores = head.cls_branches[layer](tokens).max(-1).values
-        selected = scores.topk(self.num_queries, dim=1).indices[..., None]
+        # A small image has fewer tokens, and uses fewer queries.
+        num_queries = min(self.num_queries, scores.shape[1])
+        # Indices, and then the tokens and proposals, (bs, num_queries, ...).
+        selected = scores.topk(num_queries, dim=1).indices[..., None]
         tokens = tokens.gather(1, selected.expand(-1, -1, tokens.shape[-1]))
         proposals = proposals.gather(1, selected.expand(-1, -1, 4))
         if self.training:
@@ -247,16 +250,19 @@ class HQNet(DINO):
             enc_outputs = dict(box=head.forward_box(tokens, proposals, layer))
         references = enc_outputs['box']['bboxes'].detach()
 
-        query = self.query_embedding.weight.expand(len(memory), -1, -1)
+        query = self.query_embedding.weight[:num_queries].expand(
+            len(memory), -1, -1)
         if not self.training:
             return dict(
                 query=query, memory=memory, reference_points=references), {}
         dn_query, dn_bbox_query, dn_mask, dn_meta = self.dn_query_generator(
             batch_data_samples)
+        query = torch.cat([dn_query, query], dim=1)
+        num_total = query.shape[1]
         decoder_inputs = dict(
-            query=torch.cat([dn_query, query], dim=1),
+            query=query,
             memory=memory,
             reference_points=torch.cat([dn_bbox_query.sigmoid(), references],
                                        dim=1),
-            dn_mask=dn_mask)
+            dn_mask=dn_mask[:num_total, :num_total])
         return decoder_inputs, dict(enc_outputs=enc_outputs, dn_meta=dn_meta)

@@ -296,9 +296,12 @@ class HQNetHead(PredictionLayers, DINOHead):
             (bbox_cxcywh_to_xyxy(target) * sizes).flatten(0, 1),
             reduction_override='none')
 
-        num_pos = normaliser(torch.ones_like(assignment.query_inds))
+        matched = torch.ones_like(assignment.query_inds)
+        num_pos = normaliser(matched)
         return dict(
-            loss_cls=layer_mean(loss_cls.view_as(logits), num_pos),
+            loss_cls=layer_mean(
+                loss_cls.view_as(logits),
+                normaliser(matched, sync=self.sync_cls_avg_factor)),
             loss_bbox=layer_mean(loss_bbox, num_pos),
             loss_iou=layer_mean(loss_iou.view(pred.shape[:2]), num_pos))
 

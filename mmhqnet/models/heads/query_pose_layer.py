@@ -1,7 +1,6 @@
 """One stage of QueryPose after its box head: from regions to poses."""
 from typing import NamedTuple, Optional, Sequence
 
-import torch
 from mmcv.cnn.bricks.transformer import FFN
 from mmdet.models.layers import DynamicConv
 from mmengine.model import BaseModule

@@ -16,12 +16,16 @@ from mmdet.models.layers import (MLP, DeformableDetrTransformerDecoderLayer,
                                  coordinate_to_encoding, inverse_sigmoid)
 from mmengine.model import ModuleList
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mmhqnet.ops.deformable_attention import MSDeformAttention
 
 
 class EncoderLayer(DeformableDetrTransformerEncoderLayer):
     """Encoder layer of deformable DETR with :class:`MSDeformAttention`."""
+
+    checkpointing = False
+    """bool: Whether to compute activations again in the backward pass."""
 
     def _init_layers(self) -> None:
         self.self_attn = MSDeformAttention(**self.self_attn_cfg)
@@ -30,6 +34,13 @@ class EncoderLayer(DeformableDetrTransformerEncoderLayer):
         self.norms = ModuleList(
             build_norm_layer(self.norm_cfg, self.embed_dims)[1]
             for _ in range(2))
+
+    def forward(self, *args, **kwargs) -> Tensor:
+        """See mmdet; in training perhaps without keeping activations."""
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(
+                super().forward, *args, use_reentrant=False, **kwargs)
+        return super().forward(*args, **kwargs)
 
 
 class DecoderLayer(DeformableDetrTransformerDecoderLayer):
@@ -46,11 +57,17 @@ class DecoderLayer(DeformableDetrTransformerDecoderLayer):
 
 
 class HQNetEncoder(DeformableDetrTransformerEncoder):
-    """Encoder of deformable DETR (spec 1.3)."""
+    """Encoder of deformable DETR (spec 1.3).
+
+    NOTE mmdet needs fairscale for ``num_cp``, the number of layers that do
+    not keep their activations.
+    """
 
     def _init_layers(self) -> None:
         self.layers = ModuleList(
             EncoderLayer(**self.layer_cfg) for _ in range(self.num_layers))
+        for layer in self.layers[:max(self.num_cp, 0)]:
+            layer.checkpointing = True
         self.embed_dims = self.layers[0].embed_dims
 
 

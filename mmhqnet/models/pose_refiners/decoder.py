@@ -6,6 +6,7 @@ from mmdet.models.layers import inverse_sigmoid
 from mmengine.model import ModuleList
 from torch import Tensor, nn
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
 
 from ..encoded_images import EncodedImages
@@ -86,6 +87,7 @@ class PoseRefinementDecoder(PoseRefiner):
         super().__init__(**kwargs)
         dims = self.embed_dims
         attention = dict(embed_dims=dims, num_heads=num_heads, dropout=dropout)
+        self.num_levels = num_levels
         self.layers = ModuleList(
             PoseRefinementLayer(
                 self_attn_cfg=dict(attention),
@@ -116,7 +118,15 @@ class PoseRefinementDecoder(PoseRefiner):
         """See :meth:`PoseRefiner.forward`; reads poses and memory alone.
 
         No gradient goes back into the poses, nor from step to step.
+
+        Raises:
+            InputError: If the memory has another number of levels.
         """
+        if len(encoded.spatial_shapes) != self.num_levels:
+            raise InputError(
+                f"PoseRefinementDecoder's num_levels is {self.num_levels}, "
+                f'but the memory has {len(encoded.spatial_shapes)} levels; '
+                'set task_heads.pose.refine.num_levels in the config')
         if len(poses) == 0:
             # Nobody to refine; keep the parameters in the graph.
             zero = sum(parameter.sum() for parameter in self.parameters()) * 0

@@ -5,6 +5,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS, TASK_UTILS
 
 from ..encoded_images import EncodedImages
@@ -35,6 +36,9 @@ class PoseHead(TaskHead):
         loss_kpt (dict): Config of the keypoint loss, normalised coordinates.
         loss_oks (dict): Config of the OKS loss.
         loss_hm (dict): Config of the heat map's loss.
+
+    Raises:
+        InputError: If there is not one sigma for each keypoint.
     """
 
     def __init__(
@@ -57,6 +61,10 @@ class PoseHead(TaskHead):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        if len(sigmas) != num_keypoints:
+            raise InputError(
+                f'PoseHead has {len(sigmas)} sigmas, but {num_keypoints} '
+                'keypoints: give one sigma for each in the config of the task')
         self.num_keypoints = num_keypoints
         self.cost_kpt = cost_kpt
         self.kpt_cls_cost = TASK_UTILS.build(

@@ -6,9 +6,8 @@ import pytest
 
 from mmhqnet.datasets.annotations.votes import (age_consistency,
                                                 age_group_mode, age_inliers,
-                                                apparent_age,
-                                                consistency_pairs,
-                                                label_person, majority)
+                                                apparent_age, label_person,
+                                                majority)
 
 
 def test_majority():
@@ -62,24 +61,20 @@ def test_the_mean_ignores_the_order_of_votes():
         assert 2 * age_inliers(votes).sum() >= len(votes)
 
 
-def test_consistency_includes_n_years():
-    ages, references = [30, 30, 30, 30], [30, 35, 36, 20]
-    assert age_consistency(ages, references, 0) == 1 / 4
-    assert age_consistency(ages, references, 5) == 2 / 4
-    assert age_consistency(ages, references, 6) == 3 / 4
-    assert age_consistency(references, ages, 10) == 1
-    assert math.isnan(age_consistency([], [], 5))
+def test_consistency_is_of_votes_with_the_mean_of_their_person():
+    # Labels 30.5 (without the outlier 99) and 10; 99 counts as a vote.
+    votes = [[31, 30, 30, 31, 99], [4, 16]]
+    assert age_consistency(votes, 0.4) == 0
+    assert age_consistency(votes, 0.5) == pytest.approx(4 / 7)
+    assert age_consistency(votes, 6) == pytest.approx(6 / 7)
+    assert age_consistency(votes, 68.5) == 1
+    assert age_consistency(votes[::-1], 6) == age_consistency(votes, 6)
 
 
-def test_consistency_pairs():
-    pairs = consistency_pairs([[10, 20, 40], [30], []], [23, 30, 50])
-    votes, labels = pairs['votes and label']
-    assert votes.tolist() == [10, 20, 40, 30]
-    assert labels.tolist() == [23, 23, 23, 30]
-    assert sorted(zip(*pairs['votes and votes'])) == [(10, 20), (10, 40),
-                                                      (20, 40)]
-    empty = consistency_pairs([], [])
-    assert all(len(side) == 0 for pair in empty.values() for side in pair)
+def test_consistency_without_votes():
+    assert math.isnan(age_consistency([], 5))
+    assert math.isnan(age_consistency([[], []], 5))
+    assert age_consistency([[], [7]], 5) == 1
 
 
 def test_label_person():

@@ -340,3 +340,21 @@ def test_initial_weights(tiny_config):
         assert not attention.sampling_offsets.weight.any()
         assert attention.sampling_offsets.bias.any()
         assert not attention.attention_weights.weight.any()
+
+
+@pytest.mark.parametrize('num_queries', [150, 300])
+def test_fewer_tokens_than_queries(tiny_config, build_model, make_sample,
+                                   make_images, num_queries):
+    """A small image has 128 tokens; each gets a query, the rest rests."""
+    model = build_model(tiny_config(num_queries=num_queries))
+    samples = [make_sample(seed=seed) for seed in range(2)]
+    losses = model.train().loss(make_images(samples), copy.deepcopy(samples))
+    total = sum(losses.values())
+    assert total.isfinite()
+    total.backward()
+    learnt = model.query_embedding.weight.grad.any(1)
+    assert learnt[:128].all() and not learnt[128:].any()
+    model.eval()
+    model.bbox_head.test_cfg['max_per_img'] = 300
+    for result in model.predict(make_images(samples), samples):
+        assert len(result.pred_instances) == 128

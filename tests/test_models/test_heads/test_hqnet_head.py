@@ -410,3 +410,30 @@ def test_without_any_task_heads(tiny_config, build_model):
     del cfg['bbox_head']['task_heads']
     head = build_model(cfg).bbox_head
     assert len(head.task_heads) == 0 and not head.needs_pixel_embedding
+
+
+@pytest.mark.parametrize('sync', [True, False])
+def test_sync_cls_avg_factor(tiny_config, build_model, make_sample,
+                             make_images, monkeypatch, sync):
+    """Whether the class loss divides by the persons of all processes.
+
+    As in mmdet, the other losses always do.
+    """
+    samples = [make_sample()]
+    images = make_images(samples)
+    cfg = tiny_config(tasks=())
+    cfg['bbox_head']['sync_cls_avg_factor'] = sync
+    model = build_model(cfg).train()
+
+    def loss_with_peers(factor):
+        """Peers have so many times our persons, on average."""
+        monkeypatch.setattr('mmhqnet.models.losses.reduction.reduce_mean',
+                            lambda total: total * factor)
+        torch.manual_seed(0)
+        return model.loss(images, copy.deepcopy(samples))
+
+    alone, together = loss_with_peers(1), loss_with_peers(2)
+    for name, loss in alone.items():
+        halved = sync or 'cls' not in name
+        torch.testing.assert_close(
+            together[name], loss / 2 if halved else loss, rtol=1e-6, atol=0)

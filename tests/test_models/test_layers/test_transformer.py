@@ -4,8 +4,7 @@ from mmdet.models.layers import (DeformableDetrTransformerEncoder,
                                  DinoTransformerDecoder)
 from torch import nn
 
-from mmhqnet.models.layers import (HQNetDecoder, HQNetEncoder,
-                                   init_transformer)
+from mmhqnet.models.layers import HQNetDecoder, HQNetEncoder, init_transformer
 from mmhqnet.ops import MSDeformAttention
 
 
@@ -126,3 +125,42 @@ def test_initial_weights():
     ffn = encoder.layers[1].ffn.layers[1].weight
     bound = (6 / (32 + 48))**0.5
     assert 0.95 * bound < ffn.abs().max() <= bound
+
+
+def encode_and_learn(num_cp, images):
+    """Memory, gradients, and how many numbers autograd keeps for them."""
+    torch.manual_seed(0)
+    cfg, _ = coder_cfg(32, layers=3)
+    cfg['layer_cfg']['ffn_cfg']['ffn_drop'] = 0.1
+    encoder = HQNetEncoder(**cfg, num_cp=num_cp).double().train()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(
+            lambda x: kept.append(x.numel()) or x, lambda x: x):
+        memory = encoder(
+            query=images.memory,
+            query_pos=images.memory_pos,
+            key_padding_mask=images.memory_mask,
+            spatial_shapes=images.spatial_shapes,
+            level_start_index=images.level_start_index,
+            valid_ratios=images.valid_ratios)
+    memory.square().sum().backward()
+    gradients = {
+        name: parameter.grad
+        for name, parameter in encoder.named_parameters()
+    }
+    return memory, gradients, sum(kept)
+
+
+def test_activation_checkpointing(encoded):
+    """The first layers keep their inputs alone; dropout is the same."""
+    images = encoded(32)
+    memory, gradients, kept = encode_and_learn(-1, images)
+    sizes = []
+    for num_cp in (1, 3):
+        other, others, size = encode_and_learn(num_cp, images)
+        assert other.equal(memory) and others.keys() == gradients.keys()
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(others[name], gradient, msg=name)
+        sizes.append(size)
+    assert sizes[0] < 0.75 * kept
+    assert sizes[1] < 0.1 * kept

@@ -3,6 +3,7 @@ import pytest
 import torch
 from mmdet.models.layers import DeformableDetrTransformerDecoder
 
+from mmhqnet.errors import InputError
 from mmhqnet.models.pose_refiners import PoseRefinementDecoder
 
 DIMS, K = 32, 17
@@ -134,3 +135,9 @@ def test_any_number_of_keypoints_and_layers(encoded):
         embed_dims=DIMS, num_keypoints=5, num_layers=3).double()
     refined = apply(module, random_poses(3)[:, :5], [1, 0, 2], encoded)
     assert [pose.shape for pose in refined] == [(3, 5, 2)] * 3
+
+
+def test_another_number_of_levels(encoded):
+    module = PoseRefinementDecoder(embed_dims=DIMS, num_levels=3).double()
+    with pytest.raises(InputError, match='num_levels is 3.* has 4 levels'):
+        apply(module, random_poses(3), [1, 0, 2], encoded)

@@ -4,6 +4,7 @@ import math
 import pytest
 import torch
 
+from mmhqnet.errors import InputError
 from mmhqnet.models.losses import COCO_SIGMAS
 from mmhqnet.models.matching import Assignment
 from mmhqnet.models.task_heads import PoseHead
@@ -388,3 +389,8 @@ def test_five_keypoints(randomise, make_sample, make_encoded):
     }, encoded)
     assert decoded['keypoints'].shape == (1, NUM_QUERIES, 5, 2)
     assert decoded['keypoint_scores'].shape == (1, NUM_QUERIES, 5)
+
+
+def test_sigmas_of_another_skeleton(randomise):
+    with pytest.raises(InputError, match='17 sigmas, but 14 keypoints'):
+        build(randomise, num_keypoints=14)

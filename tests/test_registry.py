@@ -2,6 +2,7 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from mmdet import registry as mmdet_registry
@@ -10,20 +11,21 @@ from mmengine.registry import DefaultScope, Registry
 from mmhqnet import registry
 from mmhqnet.registry import MirroringRegistry
 
+ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
 
 
-def run(code, root):
+def run(code):
     """Run code in a Python that has imported nothing yet."""
     done = subprocess.run([sys.executable, '-c', code],
-                          cwd=root,
+                          cwd=ROOT,
                           capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
 
 
-def test_custom_imports_and_scopes(root):
+def test_custom_imports_and_scopes():
     """The plain name, from mmdet's scope and from ours."""
     assert run(
         'from mmengine.config import Config\n'
@@ -35,11 +37,11 @@ def test_custom_imports_and_scopes(root):
         'models.append(MODELS.build(dict(cfg.model, _scope_="mmhqnet")))\n'
         'init_default_scope("mmhqnet")\n'
         'models.append(MODELS.build(cfg.model))\n'
-        'print(cfg.model.type, [type(model).__name__ for model in models])',
-        root) == "HQNet ['HQNet', 'HQNet', 'HQNet']"
+        'print(cfg.model.type, [type(model).__name__ for model in models])'
+    ) == "HQNet ['HQNet', 'HQNet', 'HQNet']"
 
 
-def test_prefixed_type_needs_no_import(root):
+def test_prefixed_type_needs_no_import():
     assert run(
         'import sys\n'
         'from mmengine.config import Config\n'
@@ -48,20 +50,19 @@ def test_prefixed_type_needs_no_import(root):
         'init_default_scope("mmdet")\n'
         'cfg.model.type = "mmhqnet.HQNet"\n'
         'assert "mmhqnet" not in sys.modules\n'
-        'print(type(MODELS.build(cfg.model)).__name__)', root) == 'HQNet'
+        'print(type(MODELS.build(cfg.model)).__name__)') == 'HQNet'
 
 
-def test_import_after_mmdet_was_used(root):
+def test_import_after_mmdet_was_used():
     """A notebook may have built mmdet models before it imports us."""
-    assert run(
-        'from mmdet.registry import DATASETS\n'
-        'assert DATASETS.get("CocoDataset")\n'
-        'import mmhqnet\n'
-        'print(DATASETS.get("CocoUniHumanDataset").__name__)',
-        root) == 'CocoUniHumanDataset'
+    assert run('from mmdet.registry import DATASETS\n'
+               'assert DATASETS.get("CocoDataset")\n'
+               'import mmhqnet\n'
+               'print(DATASETS.get("CocoUniHumanDataset").__name__)'
+               ) == 'CocoUniHumanDataset'
 
 
-def test_import_is_as_light_as_mmdet(root):
+def test_import_is_as_light_as_mmdet():
     assert run(
         'import sys, mmdet.registry\n'
         'before = set(sys.modules)\n'
@@ -70,10 +71,10 @@ def test_import_is_as_light_as_mmdet(root):
         'print(sorted(name for name in new if name.split(".")[0] in '
         '("torch", "torchvision", "mmcv", "mmdet", "mmpose", "scipy", "cv2", '
         '"pycocotools") or name.startswith(("mmhqnet.models", '
-        '"mmhqnet.datasets"))))', root) == '[]'
+        '"mmhqnet.datasets"))))') == '[]'
 
 
-def test_register_all_modules(root):
+def test_register_all_modules():
     assert run(
         'from mmhqnet.utils import register_all_modules\n'
         'register_all_modules()\n'
@@ -83,7 +84,7 @@ def test_register_all_modules(root):
         '(DATASETS, "CocoUniHumanDataset"), (METRICS, "UniHumanMetric"), '
         '(TRANSFORMS, "PackHumanInputs"), '
         '(VISUALIZERS, "HumanLocalVisualizer")) '
-        'if name not in registry.module_dict])', root) == '[]'
+        'if name not in registry.module_dict])') == '[]'
 
 
 def test_every_registry_of_mmdet_has_a_child():

@@ -53,8 +53,8 @@ def load_config(args: Namespace) -> Config:
                          f'{_one_line(error)}') from error
     if args.launcher in ('pytorch', 'slurm') and get_device() == 'cpu':
         raise InputError(
-            f'--launcher {args.launcher} is for several GPUs, but PyTorch sees '
-            'none here; leave it out to run on the CPU')
+            f'--launcher {args.launcher} is for several GPUs, but PyTorch '
+            'sees none here; leave it out to run on the CPU')
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

@@ -362,7 +362,7 @@ class HQNetHead(PredictionLayers, DINOHead):
         return self.pack(selected, encoded.img_metas, rescale)
 
     def select(self, hidden_states: Tensor, references: List[Tensor],
-               encoded: EncodedImages) -> Outputs:
+               encoded: EncodedImages, **kwargs) -> Outputs:
         """Keep the best queries of the last layer and let the tasks read them.
 
         Tensors in, tensors out: it can be traced for export.

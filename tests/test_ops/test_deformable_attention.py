@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmcv.ops import MultiScaleDeformableAttention
 
-from mmhqnet.ops.deformable_attention import MSDeformAttention
+from mmhqnet.ops import MSDeformAttention
 from mmhqnet.registry import MODELS
 
 SHAPES = ((6, 9), (3, 5), (2, 2))

@@ -6,7 +6,7 @@ import torch
 from mmcv.ops.multi_scale_deform_attn import \
     multi_scale_deformable_attn_pytorch
 
-from mmhqnet.ops.deformable_attention import ms_deform_attn
+from mmhqnet.ops import ms_deform_attn
 
 from .measure import Options, interleave
 from .report import Check, Row

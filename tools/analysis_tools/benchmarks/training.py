@@ -7,7 +7,7 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmhqnet.ops import deformable_attention
+from mmhqnet.ops import deformable_attention, functional, levels
 
 from . import peers
 from .device_waits import DeviceWaits
@@ -209,8 +209,7 @@ def attention_as_on_a_gpu():
     The embedding bag is for the CPU alone and may read what it likes; small
     constants are cached on a GPU.
     """
-    with patch.object(deformable_attention, '_choose',
-                      lambda impl, device: 'grid_sample'), \
-            patch.object(deformable_attention, '_constant',
-                         deformable_attention._cached_tensor):
+    with patch.object(functional, 'choose', lambda *_: 'grid_sample'), \
+            patch.object(deformable_attention, 'constant',
+                         levels._cached_tensor):
         yield

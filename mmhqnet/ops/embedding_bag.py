@@ -19,6 +19,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from .levels import Shapes
+
 # Sampling points that are worked on at a time, so that intermediate results
 # stay in the processor's cache.
 CHUNK = 65536
@@ -26,27 +28,13 @@ CHUNK = 65536
 
 def embedding_bag_attention(
         value: Tensor,
-        spatial_shapes: Tuple[Tuple[int, int], ...],
+        spatial_shapes: Shapes,
         sampling_locations: Tensor,
         attention_weights: Tensor,
         query_counts: Optional[Sequence[int]] = None) -> Tensor:
-    """Sample multi-scale values at points and sum them up, weighted.
+    """Sample with embedding bags; see :func:`ms_deform_attn`.
 
-    Args:
-        value (Tensor): Projected values (bs, num_value, num_heads, dim),
-            float32 or float64 like all other tensors.
-        spatial_shapes (tuple[tuple[int, int]]): (h, w) of each level.
-        sampling_locations (Tensor): (bs, num_queries, num_heads, num_levels,
-            num_points, 2), x and y, where [0, 1] spans the level.
-        attention_weights (Tensor): (bs, num_queries, num_heads, num_levels,
-            num_points).
-        query_counts (Sequence[int], optional): Number of queries of each
-            image, where the queries of all images come concatenated with
-            batch dimension 1.
-
-    Returns:
-        Tensor: (bs, num_queries, num_heads * dim), or (1, sum(query_counts),
-        num_heads * dim).
+    All tensors are of one type, float32 or float64.
     """
     bs, num_value, num_heads, dim = value.shape
     queries = attention_weights.shape[:2]
@@ -91,7 +79,7 @@ class _Levels(NamedTuple):
         corners (Tensor): Rows between a cell and its upper and lower, left
             and right pixel, (2, 2, 1, K).
     """
-    shapes: Tuple[Tuple[int, int], ...]
+    shapes: Shapes
     num_heads: int
     size: Tensor
     last_cell: Tensor
@@ -107,8 +95,8 @@ class _Levels(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _make_levels(spatial_shapes: Tuple[Tuple[int, int], ...], num_heads: int,
-                 num_points: int, dtype: torch.dtype, index_dtype: torch.dtype,
+def _make_levels(spatial_shapes: Shapes, num_heads: int, num_points: int,
+                 dtype: torch.dtype, index_dtype: torch.dtype,
                  device: torch.device) -> _Levels:
     """Positions of ``num_points`` points in each level and head."""
     index = dict(dtype=index_dtype, device=device)
@@ -309,6 +297,9 @@ def _row_products(rows: Tensor, table: Tensor, grad_output: Tensor,
     # a sampled matrix product: of all (bags x rows) products only those asked
     _silence_csr_notice()
     bags = grad_output.view(-1, table.shape[1]).repeat(4, 1)
+    if len(table) < levels.points_per_head:
+        # PyTorch takes it that a row cannot have more entries than columns
+        table = F.pad(table, (0, 0, 0, levels.points_per_head - len(table)))
     ends = torch.arange(
         0,
         rows.numel() + 1,

@@ -32,7 +32,7 @@ def write_json(path: Union[str, Path], content: Any) -> None:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder that takes its place, and replaces an older one, when done.
+    """Fill a folder that appears, and replaces an older one, when done.
 
     Yields:
         Path: An empty folder beside ``path``; it goes when filling fails.

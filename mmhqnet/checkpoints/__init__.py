@@ -6,9 +6,10 @@ from .reading import check_weights_fit, read_checkpoint, write_weights
 from .safe_globals import allow_mmengine_checkpoints
 from .stored_config import stored_config
 from .uniphd import convert_uniphd
+from .vit import convert_vit
 
 __all__ = [
     'allow_mmengine_checkpoints', 'check_weights_fit', 'convert_dino',
-    'convert_official', 'convert_querypose', 'convert_uniphd', 'fetch',
-    'is_address', 'read_checkpoint', 'stored_config', 'write_weights'
+    'convert_official', 'convert_querypose', 'convert_uniphd', 'convert_vit',
+    'fetch', 'is_address', 'read_checkpoint', 'stored_config', 'write_weights'
 ]

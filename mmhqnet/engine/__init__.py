@@ -1,4 +1,5 @@
 from .freeze_hook import FreezeHook
+from .layer_decay_constructor import LayerDecayConstructor
 from .optim_wrapper_constructor import MergedGroupsConstructor
 
-__all__ = ['FreezeHook', 'MergedGroupsConstructor']
+__all__ = ['FreezeHook', 'LayerDecayConstructor', 'MergedGroupsConstructor']

@@ -123,7 +123,8 @@ def draw_clip(rng, height, width, num_frames=60, max_persons=4):
                rng.uniform(0, width), int(rng.integers(2**31)))
               for _ in range(rng.binomial(2, 0.5))]
     for frame in range(num_frames):
-        yield _draw_frame(copy.deepcopy(backdrop), frame, actors, things, adult)
+        canvas = copy.deepcopy(backdrop)
+        yield _draw_frame(canvas, frame, actors, things, adult)
 
 
 def _sample_actors(rng, width, num_frames, num_persons, adult, baseline):

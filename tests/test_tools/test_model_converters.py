@@ -145,3 +145,26 @@ def test_help_names_the_arguments(tool):
                           text=True,
                           check=True).stdout
     assert 'src' in text and 'dst' in text
+
+
+def test_vit_file_becomes_a_backbone(tmp_path):
+    from mmhqnet.models.backbones import PlainViT
+    main = runpy.run_path(str(TOOLS / 'vit_to_mmhqnet.py'))['main']
+    backbone = PlainViT(
+        embed_dims=8, depth=1, num_heads=2, img_size=64, global_blocks=(0, ))
+    weights = backbone.state_dict()
+    for name in [name for name in weights if 'rel_pos' in name]:
+        del weights[name]
+    torch.save(dict(model=weights), tmp_path / 'mae.pth')
+    main([str(tmp_path / 'mae.pth'), str(tmp_path / 'out/vit.pth')])
+    converted = torch.load(tmp_path / 'out/vit.pth')['state_dict']
+    assert set(converted) == {f'backbone.{name}' for name in weights}
+
+
+def test_vit_tool_refuses_other_files(tmp_path, capsys):
+    main = runpy.run_path(str(TOOLS / 'vit_to_mmhqnet.py'))['main']
+    torch.save({'conv.weight': torch.ones(1)}, tmp_path / 'other.pth')
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path / 'other.pth'), str(tmp_path / 'out.pth')])
+    assert stop.value.code == 2 and not (tmp_path / 'out.pth').exists()
+    assert 'plain vision transformer' in capsys.readouterr().err

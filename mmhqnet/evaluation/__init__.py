@@ -1,8 +1,9 @@
 from .functional import (GroundTruth, HumanEvaluator, HumanPredictions,
                          ResultFiles, attribute_ap, results_table)
-from .metrics import PoseTrackMOTMetric, UniHumanMetric
+from .metrics import PoseTrackMOTMetric, RefHumanMetric, UniHumanMetric
 
 __all__ = [
     'GroundTruth', 'HumanEvaluator', 'HumanPredictions', 'PoseTrackMOTMetric',
-    'ResultFiles', 'UniHumanMetric', 'attribute_ap', 'results_table'
+    'RefHumanMetric', 'ResultFiles', 'UniHumanMetric', 'attribute_ap',
+    'results_table'
 ]

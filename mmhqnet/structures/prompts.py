@@ -26,23 +26,10 @@ class Positional:
         """The same prompt elsewhere; points (n, 2)."""
         raise NotImplementedError
 
-    def scaled(self, factor_x: float, factor_y: float) -> 'Positional':
-        """The prompt in an image of another size."""
-        return self.with_points(self.points * (factor_x, factor_y))
-
-    def shifted(self, dx: float, dy: float) -> 'Positional':
-        """The prompt in an image with another origin."""
-        return self.with_points(self.points + (dx, dy))
-
-    def flipped(self, width: int, height: int,
-                direction: str = 'horizontal') -> 'Positional':
-        """The prompt in the mirrored image of this size."""
-        points = self.points
-        if direction in ('horizontal', 'diagonal'):
-            points = points * (-1, 1) + (width, 0)
-        if direction in ('vertical', 'diagonal'):
-            points = points * (1, -1) + (0, height)
-        return self.with_points(points)
+    def moved(self, matrix: np.ndarray) -> 'Positional':
+        """The prompt in an image whose pixels a matrix (3, 3) moved."""
+        points = self.points @ matrix[:, :2].T + matrix[:, 2]
+        return self.with_points(points[:, :2] / points[:, 2:])
 
     def check_inside(self, width: int, height: int) -> None:
         """Refuse a prompt of which nothing lies in the image.
@@ -200,22 +187,9 @@ class Text:
             raise InputError('a caption must be a text that is not empty, '
                              f'got {self.caption!r}')
 
-    def scaled(self, factor_x: float, factor_y: float) -> 'Text':
-        """Words do not change with the image's size."""
-        return self
-
-    def shifted(self, dx: float, dy: float) -> 'Text':
-        """Words do not change with the image's origin."""
-        return self
-
-    def flipped(self,
-                width: int = 0,
-                height: int = 0,
-                direction: str = 'horizontal') -> 'Text':
-        """What would be said of the mirrored image."""
-        if direction == 'vertical':
-            return self  # left stays left
-        return Text(swap_sides(self.caption))
+    def moved(self, matrix: np.ndarray) -> 'Text':
+        """What would be said of an image whose pixels a matrix moved."""
+        return Text(swap_sides(self.caption)) if matrix[0, 0] < 0 else self
 
     def check_inside(self, width: int, height: int) -> None:
         """Words are nowhere."""

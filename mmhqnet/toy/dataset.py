@@ -11,7 +11,7 @@ from .scene import KEYPOINT_NAMES, SKELETON, draw_scene
 
 SPLITS = ('train', 'val')
 OPTIONS_FILE = 'toy_unihuman.json'
-VERSION = 3  # of the drawing: another version is another data set
+VERSION = 4  # of the drawing: another version is another data set
 MIN_SIZE, MAX_SIZE, MAX_PERSONS = 48, 4096, 12
 VAL_IDS = 1_000_000  # ids of the validation split begin above
 OWN_ENTRIES = {'images', 'annotations', OPTIONS_FILE}

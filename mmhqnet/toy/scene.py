@@ -5,6 +5,7 @@ from pycocotools import mask as mask_codec
 from .body import sample_pose
 from .canvas import Canvas, shade
 from .figure import PARTS, Figure, visible_on
+from .prompts import clothes_of
 from .scenery import paint_backdrop, paint_thing
 from .traits import sample_traits
 
@@ -137,7 +138,7 @@ def annotate(canvas, labels, figure):
         segmentation=segmentation, keypoints=keypoints,
         num_keypoints=sum(flag > 0 for flag in keypoints[2::3]),
         gender=figure.traits.gender, age=figure.traits.age,
-        valid=dict(VALID))
+        clothes=clothes_of(figure.traits), valid=dict(VALID))
     if keypoints[2] == 2:  # who shows the nose shows a face
         x1, y1, x2, y2 = figure.head.face_box()
         x1, y1 = max(x1, 0), max(y1, 0)

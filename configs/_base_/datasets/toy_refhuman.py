@@ -1,0 +1,51 @@
+# Drawn people with prompts, written by make_toy_unihuman.py and
+# make_prompts.py in tools/dataset_converters.
+dataset_type = 'RefHumanDataset'
+data_root = 'data/toy_unihuman/'
+meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
+             'instances')
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadHumanAnnotations'),
+    dict(type='SamplePrompt'),
+    dict(type='RefRandomFlip', prob=0.5),
+    dict(type='PackRefInputs')
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='SamplePrompt', random=False),
+    dict(type='RefResize', scale=(128, 128), keep_ratio=True),
+    # After resizing, so that the labels stay in the pixels of the photo.
+    dict(type='LoadHumanAnnotations'),
+    dict(type='PackRefInputs', meta_keys=meta_keys)
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=0,  # small images; every core is the network's
+    persistent_workers=False,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='annotations/toy_refhuman_train.json',
+        data_prefix=dict(img='images/train/'),
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    persistent_workers=False,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='annotations/toy_refhuman_val.json',
+        data_prefix=dict(img='images/val/'),
+        test_mode=True,
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='RefHumanMetric')
+test_evaluator = val_evaluator

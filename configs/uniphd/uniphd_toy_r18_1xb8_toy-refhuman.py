@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/schedule_100e.py', '../_base_/default_runtime.py'
 ]
 model = dict(
-    num_queries=10,
+    num_queries=6,
     backbone=dict(
         _delete_=True,
         type='ResNet',
@@ -39,17 +39,25 @@ model = dict(
     bbox_head=dict(
         embed_dims=128,
         mask_head=dict(refine_dims=(32, 64)),
+        # A short training has no time for masks to come after poses.
+        weights=dict(
+            loss_cls=4.0,
+            loss_kpt=4.0,
+            loss_mask=4.0,
+            loss_dice=8.0,
+            loss_mask_low=4.0,
+            loss_dice_low=8.0),
         attributes=dict(
             gender=dict(type='GenderHead'), age=dict(type='AgeHead'))))
 
-max_iters = 2000
+max_iters = 1500
 train_cfg = dict(
     _delete_=True,
     type='IterBasedTrainLoop',
     max_iters=max_iters,
     val_interval=max_iters)
 optim_wrapper = dict(
-    optimizer=dict(lr=0.0005, fused=True),
+    optimizer=dict(lr=0.0006, fused=True),
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(
         custom_keys=dict(

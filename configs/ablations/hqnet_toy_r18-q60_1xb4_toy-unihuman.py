@@ -1,0 +1,4 @@
+# More queries.
+_base_ = '../hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
+
+model = dict(num_queries=60)

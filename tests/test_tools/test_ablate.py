@@ -1,0 +1,105 @@
+"""Runs are repeated over seeds, never twice, and their spread is shown."""
+import importlib.util
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mmhqnet.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location(
+        'ablate', ROOT / 'tools/analysis_tools/ablate.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def trainings(tool, monkeypatch):
+    """Trainings that write scores which depend on config and seed."""
+    calls = []
+
+    def run(command, stdout, stderr):
+        config = Path(command[2]).stem
+        work_dir = Path(command[command.index('--work-dir') + 1])
+        seed = next(
+            int(word.split('=')[1]) for word in command
+            if word.startswith('randomness.seed='))
+        calls.append((config, seed))
+        run.done = type('Done', (), dict(returncode=run.status))
+        if run.status == 0:
+            log = work_dir / '20260101/vis_data/scalars.json'
+            log.parent.mkdir(parents=True)
+            box = 0.5 + 0.1 * seed
+            log.write_text('{"loss": 3.0, "step": 1}\n' +
+                           json.dumps({
+                               'unihuman/box_AP': 0.1,
+                               'step': 1
+                           }) + '\n' + json.dumps({
+                               'unihuman/box_AP': box,
+                               'unihuman/mask_AP': box / 2,
+                               'step': 2
+                           }))
+        return run.done
+
+    run.status, run.calls = 0, calls
+    monkeypatch.setattr(tool.subprocess, 'run', run)
+    return run
+
+
+def test_mean_and_spread_of_the_last_scores(tool, trainings, tmp_path, capsys):
+    tool.main([
+        'queries', '--seeds', '0', '2', '--work-dir',
+        str(tmp_path), '--jobs', '2'
+    ])
+    table = (tmp_path / 'queries/table.md').read_text()
+    # box .5 and .7: mean .6, deviation .1414
+    assert '| 30 | 60.0 ± 14.1 | 30.0 ± 7.1 |  |  |  |' in table
+    assert cv2.imread(str(tmp_path / 'queries/table.png')).std() > 5
+    assert len(trainings.calls) == 6
+    assert 'box 0.700' in capsys.readouterr().out
+
+
+def test_finished_runs_are_not_repeated(tool, trainings, tmp_path):
+    options = ['queries', '--work-dir', str(tmp_path)]
+    tool.main([*options, '--seeds', '0'])
+    tool.main([*options, '--seeds', '0', '1'])
+    assert len(trainings.calls) == len(set(trainings.calls)) == 6
+
+
+def test_a_failed_run_is_named_and_the_others_kept(tool, trainings, tmp_path,
+                                                   capsys):
+    options = ['queries', '--work-dir', str(tmp_path)]
+    tool.main([*options, '--seeds', '0'])
+    trainings.status = 1
+    with pytest.raises(SystemExit) as stop:
+        tool.main([*options, '--seeds', '0', '1'])
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert 'with seed 1 failed' in message and 'output.txt' in message
+    assert len(list((tmp_path / 'queries').glob('*_seed0.json'))) == 3
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'unknown list'),
+    ('[]', 'must hold'),
+    ('{', 'not JSON'),
+    ('{"a": "configs/none.py"}', "row 'a': config configs/none.py does not"),
+])
+def test_bad_lists(tool, tmp_path, content, message):
+    path = tmp_path / 'list.json'
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        tool.read_list(str(path))
+
+
+def test_every_built_in_config_exists(tool):
+    for name in tool.LISTS:
+        assert len(set(tool.read_list(name).values())) == len(tool.LISTS[name])

@@ -1,0 +1,255 @@
+"""Train a list of configs over several seeds and compare them.
+
+Example:
+    python tools/dataset_converters/make_toy_unihuman.py data/toy_unihuman
+    python tools/analysis_tools/ablate.py table7 --seeds 0 1 2
+    python tools/analysis_tools/ablate.py tableA4 --seeds 0 1 2 --jobs 2
+
+A finished run is not repeated: call again after a stop, or with more seeds.
+Own lists: a JSON file of {"name of the row": "config.py"}.
+"""
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL = 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
+TOY = 'configs/ablations/hqnet_toy_r18-{}_1xb4_toy-unihuman.py'
+LISTS = {
+    'table7': {
+        'box': TOY.format('box'),
+        '+ mask': TOY.format('box-mask'),
+        '+ pose': TOY.format('box-mask-pose'),
+        '+ gender, age': FULL
+    },
+    'tableA4': {
+        'box': TOY.format('match-box'),
+        '+ pose': TOY.format('match-box-pose'),
+        '+ mask': FULL
+    },
+    'queries': {
+        '12': TOY.format('q12'),
+        '30': FULL,
+        '60': TOY.format('q60')
+    },
+    'branches': {
+        'one per layer': FULL,
+        'shared': TOY.format('shared')
+    },
+    'refinement': {
+        'none': TOY.format('no-refine'),
+        'decoder': FULL
+    },
+    'denoising': {
+        'none but one group': TOY.format('no-denoising'),
+        'as DINO': FULL
+    }
+}
+METRICS = ('box', 'mask', 'pose', 'gender', 'age')
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description='Train a list of configs over several seeds.')
+    parser.add_argument(
+        'list', help=f'one of {", ".join(LISTS)}, or a JSON file')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs/ablations'))
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        default=1,
+        help='trainings at a time, of one thread each (default: %(default)s)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='handed to every training')
+    return parser.parse_args(argv)
+
+
+def read_list(name):
+    """Configs by row, from a built-in list or a JSON file.
+
+    Raises:
+        InputError: If it is neither, or names a config that does not exist.
+    """
+    from mmhqnet.errors import InputError
+    if name in LISTS:
+        rows = LISTS[name]
+    elif Path(name).is_file():
+        try:
+            rows = json.loads(Path(name).read_text())
+        except ValueError as error:
+            raise InputError(f'{name} is not JSON ({error})') from error
+        if not isinstance(rows, dict):
+            raise InputError(f'{name} must hold {{"row": "config.py", ...}}')
+    else:
+        raise InputError(f'unknown list {name!r}: choose one of '
+                         f'{", ".join(LISTS)}, or name a JSON file')
+    found = {}
+    for row, config in rows.items():
+        paths = [
+            path for path in (Path(config), ROOT / config) if path.is_file()
+        ]
+        if not paths:
+            raise InputError(f'{name}, row {row!r}: config {config} does not '
+                             'exist')
+        found[row] = paths[0]
+    return found
+
+
+def train(config, seed, folder, cfg_options):
+    """Train one config with one seed, unless that is done.
+
+    Returns:
+        dict[str, float]: Its last scores, without ``unihuman/``.
+
+    Raises:
+        InputError: If the training fails; names its log.
+    """
+    from mmhqnet.errors import InputError
+    from mmhqnet.files import write_json
+    result = folder / f'{config.stem}_seed{seed}.json'
+    if result.is_file():
+        return json.loads(result.read_text())
+    work_dir = folder / f'{config.stem}_seed{seed}'
+    work_dir.mkdir(parents=True, exist_ok=True)
+    log = work_dir / 'output.txt'
+    command = [
+        sys.executable,
+        str(ROOT / 'tools/train.py'),
+        str(config), '--work-dir',
+        str(work_dir), '--resume', '--cfg-options', f'randomness.seed={seed}',
+        *cfg_options
+    ]
+    with open(log, 'a') as file:
+        status = subprocess.run(
+            command, stdout=file, stderr=subprocess.STDOUT).returncode
+    scores = last_scores(work_dir)
+    if status or not scores:
+        raise InputError(f'{config.stem} with seed {seed} failed; its last '
+                         f'words are in {log}')
+    write_json(result, scores)
+    return scores
+
+
+def last_scores(work_dir):
+    """Scores of the newest evaluation in a work dir, {} if there is none."""
+    scores = {}
+    for file in sorted(work_dir.glob('*/vis_data/*.json')):
+        for line in file.read_text().splitlines():
+            entry = json.loads(line)
+            found = {
+                name.removeprefix('unihuman/'): value
+                for name, value in entry.items()
+                if name.startswith('unihuman/')
+            }
+            scores = found or scores
+    return scores
+
+
+def summarise(scores):
+    """Mean and standard deviation over the seeds.
+
+    Args:
+        scores (list[dict[str, float]]): Scores of each seed.
+
+    Returns:
+        dict[str, tuple[float, float]]: Of each metric that all seeds have;
+        the deviation of one seed is 0.
+    """
+    import numpy as np
+    summary = {}
+    for metric in METRICS:
+        values = [run.get(f'{metric}_AP') for run in scores]
+        if None not in values:
+            spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
+            summary[metric] = float(np.mean(values)), float(spread)
+    return summary
+
+
+def table(rows):
+    """A Markdown table of summaries by row."""
+    lines = [
+        '| | ' + ' | '.join(f'{metric} AP' for metric in METRICS) + ' |',
+        '|---|' + '---:|' * len(METRICS)
+    ]
+    for name, summary in rows.items():
+        cells = [
+            f'{100 * summary[metric][0]:.1f} ± {100 * summary[metric][1]:.1f}'
+            if metric in summary else '' for metric in METRICS
+        ]
+        lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def draw(rows, path):
+    """Draw the means of each metric with their spreads."""
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot as plt
+    figure, axes = plt.subplots(figsize=(7, 3.5))
+    width = 0.8 / len(rows)
+    for number, (name, summary) in enumerate(rows.items()):
+        places = [
+            METRICS.index(metric) + (number - (len(rows) - 1) / 2) * width
+            for metric in summary
+        ]
+        means, spreads = zip(*summary.values())
+        axes.bar(places, means, width, yerr=spreads, label=name, capsize=2)
+    axes.set_xticks(range(len(METRICS)), METRICS)
+    axes.set_ylabel('AP')
+    axes.legend(fontsize=8, ncols=2)
+    figure.savefig(path, dpi=110, bbox_inches='tight')
+
+
+def ablate(args):
+    """Run what is missing, and compare.
+
+    Raises:
+        InputError: If the list or a training is at fault; what is finished
+            is kept.
+    """
+    configs = read_list(args.list)
+    folder = args.work_dir / Path(args.list).stem
+    runs = [(row, seed) for seed in args.seeds for row in configs]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        futures = [
+            pool.submit(train, configs[row], seed, folder, args.cfg_options)
+            for row, seed in runs
+        ]
+        scores = {row: [] for row in configs}
+        try:
+            for (row, seed), future in zip(runs, futures):
+                scores[row].append(future.result())
+                print(
+                    f'{row}, seed {seed}: ' +
+                    ', '.join(f'{metric} {scores[row][-1][f"{metric}_AP"]:.3f}'
+                              for metric in METRICS
+                              if f'{metric}_AP' in scores[row][-1]),
+                    flush=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    rows = {row: summarise(runs) for row, runs in scores.items()}
+    text = table(rows)
+    print(text)
+    (folder / 'table.md').write_text(text + '\n')
+    draw(rows, folder / 'table.png')
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    # After the arguments, so that --help answers at once.
+    from mmhqnet.errors import one_line_errors
+    one_line_errors(ablate)(args)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,4 +1,5 @@
 from .base import PoseRefiner
 from .decoder import PoseRefinementDecoder
+from .part_query import PartQueryRefiner
 
-__all__ = ['PoseRefiner', 'PoseRefinementDecoder']
+__all__ = ['PoseRefiner', 'PoseRefinementDecoder', 'PartQueryRefiner']

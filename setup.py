@@ -53,6 +53,14 @@ class build_py(_build_py):
         command.run()
 
 
+# mmdet 3.3.0 refuses mmcv 2.2.0
+OPENMMLAB = [
+    'mmengine>=0.10.4,<1',
+    'mmdet>=3.2,<4',
+    'setuptools>=70,<82',  # mmengine and MIM import its pkg_resources
+]
+
+
 def version():
     text = (ROOT / 'mmhqnet' / 'version.py').read_text()
     return re.search(r"__version__ = '(.+)'", text).group(1)
@@ -85,31 +93,25 @@ setup(
     zip_safe=False,
     python_requires='>=3.10',
     # torch is the user's choice (CPU or a CUDA version). mmengine, mmcv and
-    # mmdet come from one of the first two extras: two families of
-    # distributions install the same modules, and a hard requirement on one
-    # would overwrite the other.
+    # mmdet come from one of the first three extras: several distributions
+    # install the same modules, and a hard requirement on one would overwrite
+    # the other.
     install_requires=['numpy', 'pycocotools', 'scipy'],
     extras_require={
-        # the OpenMMLab stack; `mim install "mmhqnet[mim]"`
-        'mim': [
-            'mmengine>=0.10.4,<1',
-            'mmcv>=2.0.0,<2.2.0',  # mmdet 3.3.0 refuses 2.2.0
-            'mmdet>=3.2,<4',
-        ],
+        # the OpenMMLab stack without compiled operators; no compiler needed
+        'lite': [*OPENMMLAB, 'mmcv-lite>=2.0.0,<2.2.0'],
+        # the same with mmcv, which has to be compiled
+        'mim': [*OPENMMLAB, 'mmcv>=2.0.0,<2.2.0'],
         # the maintained forks of the same modules
         'onedl': [
             'onedl-mmengine>=0.10.9',
             'onedl-mmcv>=2.3',
             'onedl-mmdetection>=3.4,<4',
         ],
-        # what mmpose needs; mmpose itself goes in with `pip install --no-deps
-        # mmpose`, because it also asks for chumpy, which does not build
-        'pose': ['json_tricks', 'munkres', 'xtcocotools>=1.14'],
         # the assignment solver of mmdet's trackers
         'track': ['lap>=0.5'],
         # writing a graph, and checking it against the PyTorch model
         'export': ['onnx>=1.16', 'onnxscript', 'onnxruntime>=1.18'],
-        # tests and formatting; setuptools below 82 still has pkg_resources
-        'dev':
-        ['pytest>=8', 'flake8', 'isort', 'yapf', 'wheel', 'setuptools<82'],
+        # tests and formatting
+        'dev': ['pytest>=8', 'flake8', 'isort', 'yapf', 'setuptools<82'],
     })

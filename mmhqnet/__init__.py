@@ -3,6 +3,7 @@
 Importing the package is as light as importing mmdet:
 
 * it checks the versions of torch, mmengine, mmcv and mmdet;
+* it stands in for mmcv's compiled operators where mmcv has none;
 * it lets ``torch.load`` read the checkpoints that MMEngine writes;
 * it makes ``_base_ = 'mmhqnet::hqnet/...'`` known to MMEngine's configs;
 * it tells mmdet's registries where to find our models, datasets, metrics and
@@ -11,9 +12,11 @@ Importing the package is as light as importing mmdet:
 A config that other tools than ours shall read therefore says
 ``custom_imports = dict(imports=['mmhqnet'])``.
 """
+from .compiled_operators import provide_operators
 from .stack import check_stack
 
 check_stack()
+provide_operators()
 
 from mmengine.config.utils import MODULE2PACKAGE  # noqa: E402
 

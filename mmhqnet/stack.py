@@ -1,6 +1,7 @@
 """Which versions of the OpenMMLab stack mmhqnet runs on."""
 import warnings
 from importlib import import_module
+from pathlib import Path
 
 # module: (oldest that works, newest release line that was tried)
 SUPPORTED_VERSIONS = {
@@ -9,6 +10,8 @@ SUPPORTED_VERSIONS = {
     'mmcv': ('2.0.0', '2.1'),
     'mmdet': ('3.2.0', '3.5'),
 }
+# distributions that install the same module
+MMCVS = ('mmcv', 'mmcv-lite', 'mmcv-full', 'onedl-mmcv')
 
 
 def check_stack() -> None:
@@ -18,7 +21,7 @@ def check_stack() -> None:
     install the same modules under other distribution names are welcome.
 
     Raises:
-        ImportError: A module is missing or older than the minimum.
+        ImportError: A module is missing, incomplete or older than the minimum.
     """
     for name, (minimum, newest) in SUPPORTED_VERSIONS.items():
         try:
@@ -29,7 +32,12 @@ def check_stack() -> None:
             raise ImportError(
                 f'mmhqnet needs {name}>={minimum}, which is not installed: '
                 f'{_how_to_install(name, minimum)}') from None
+        except AttributeError:  # a folder without its files
+            raise ImportError(
+                f'mmhqnet needs {name}>={minimum}, of which only parts are '
+                f'installed: {_how_to_install(name, minimum)}') from None
         check_version(name, version, minimum, newest)
+    check_one_mmcv(Path(import_module('mmcv').__path__[0]).parent)
 
 
 def check_version(name: str, version: str, minimum: str, newest: str) -> None:
@@ -54,8 +62,25 @@ def check_version(name: str, version: str, minimum: str, newest: str) -> None:
                       f'only up to {newest}.x; it may still work')
 
 
+def check_one_mmcv(site_packages: Path) -> None:
+    """Warn where distributions have overwritten each other's mmcv.
+
+    Args:
+        site_packages (Path): The folder that mmcv is imported from.
+    """
+    installed = [
+        name for name in MMCVS
+        if any(site_packages.glob(f'{name.replace("-", "_")}-*.dist-info'))
+    ]
+    if len(installed) > 1:
+        names = ' and '.join(installed)
+        warnings.warn(
+            f"{names} are installed and overwrite each other's files: "
+            f'{_how_to_install("mmcv", SUPPORTED_VERSIONS["mmcv"][0])}')
+
+
 def _how_to_install(name: str, minimum: str) -> str:
-    if name == 'mmcv':
-        return ('pip install "setuptools<82" ninja, then pip install '
-                f'--no-build-isolation "mmcv>={minimum},<2.2.0"')
+    if name == 'mmcv':  # what is there of it would be overwritten in part
+        return (f'pip uninstall -y {" ".join(MMCVS)}, then '
+                f'pip install "mmcv-lite>={minimum},<2.2.0"')
     return f'pip install "{name}>={minimum}"'

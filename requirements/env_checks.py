@@ -10,16 +10,18 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
-PYTHON = (3, 11)
-USERS_CHOICE = ('torch', 'torchvision')  # kept when installed
+PYTHONS = ((3, 11), (3, 12), (3, 13))
+PYTHON = sys.version_info[:2]
+USERS_CHOICE = ('torch', 'torchvision', 'mmcv')  # kept when installed
+MMCVS = ('mmcv', 'mmcv-lite', 'mmcv-full', 'onedl-mmcv')  # the same files
 
 # what may be found in the log of a failed command, and what helps
 ADVICE = (
     (r'No space left on device', 'free some disk space'),
     (r'Killed|internal compiler error',
-     'not enough memory for compiling, try MAX_JOBS=1 make env'),
+     'not enough memory for compiling, try MAX_JOBS=1 make env-ops'),
     (r'ensurepip is not available', 'install the venv module of Python '
-     '(Debian: apt-get install python3.11-venv)'),
+     f'(Debian: apt-get install python{PYTHON[0]}.{PYTHON[1]}-venv)'),
     (r'libGL\.so|libgthread|libglib', 'install the system library '
      '(Debian: apt-get install libgl1 libglib2.0-0)'),
     (r'operator torchvision::nms', 'torchvision does not fit torch: '
@@ -165,6 +167,21 @@ def broken_distributions(site_packages):
     return broken
 
 
+def mmcv_distributions(site_packages):
+    """Find the distributions that install the module mmcv.
+
+    Args:
+        site_packages (Path): The folder that pip installs into.
+
+    Returns:
+        list[str]: Their names. More than one overwrite each other's files.
+    """
+    return [
+        name for name in MMCVS
+        if any(site_packages.glob(f'{name.replace("-", "_")}-*.dist-info'))
+    ]
+
+
 def check_compiler():
     """Fail early, and not in the middle of compiling.
 
@@ -175,7 +192,8 @@ def check_compiler():
     if not header.is_file():
         raise StepFailed(
             f'the headers of Python are missing ({header})',
-            'install them (Debian: apt-get install python3.11-dev)')
+            'install them (Debian: apt-get install '
+            f'python{PYTHON[0]}.{PYTHON[1]}-dev)')
     compilers = [('C', 'CC', sysconfig.get_config_var('CC') or 'cc', '-xc'),
                  ('C++', 'CXX', 'c++', '-xc++')]
     for language, variable, default, option in compilers:

@@ -1,9 +1,12 @@
-"""Make or repair the environment ``.venv/`` that the Makefile works in.
+"""Make or repair the environment that the Makefile works in.
 
-Run it with Python 3.11; it needs the standard library only. Versions come
-from ``constraints.txt``. torch and torchvision which are there already, in
-``.venv/`` or in the Python that runs this script, are kept. mmcv is compiled
-once per Python, torch and mmcv version; its wheel is kept in the user's cache.
+    python make_env.py [FOLDER]
+
+It needs Python 3.11, 3.12 or 3.13, its standard library and a package index,
+and no compiler: mmcv comes as ``mmcv-lite``, without compiled operators.
+Versions come from ``constraints.txt``. torch, torchvision and a compiled mmcv
+which are there already, in the folder or (torch) in the Python that runs this
+script, are kept.
 
 Calling it again continues after an interruption, repairs what is broken, and
 takes no time when there is nothing to do.
@@ -19,54 +22,50 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from pathlib import Path
 
-from env_checks import (PYTHON, USERS_CHOICE, StepFailed, broken_distributions,
-                        check_compiler, compile_jobs, compiled_mmcv, diagnose,
-                        duration, host_torch, keep_users_choice, read_pins,
-                        wheel_key)
+from env_checks import (PYTHON, PYTHONS, USERS_CHOICE, StepFailed,
+                        broken_distributions, diagnose, duration, host_torch,
+                        keep_users_choice, mmcv_distributions, read_pins)
 
 TORCH_MINIMUM = (2, 1)
 HEARTBEAT = 30  # seconds between signs of life
-CHECKED_IMPORTS = ('torch', 'mmcv.ops', 'mmdet.models', 'mmpose',
-                   'pycocotools.mask', 'xtcocotools.mask', 'mmhqnet')
+CHECKED_IMPORTS = 'torch, pycocotools.mask, mmhqnet.models, mmhqnet.apis'
+COMPILED_MMCV = ("import importlib.metadata, torch, mmcv._ext; "
+                 "assert '2.0' < importlib.metadata.version('mmcv') < '2.2'")
 
 
 class Environment:
-    """The environment of one checkout and the steps that make it.
+    """An environment for one checkout and the steps that make it.
 
     Args:
         root (Path): The checkout.
+        venv (Path): The folder to make, by default ``.venv``.
     """
 
-    def __init__(self, root):
+    command = 'make env'
+
+    def __init__(self, root, venv=None):
         self.root = root
-        self.venv = root / '.venv'
+        self.venv = venv or root / '.venv'
         self.python = self.venv / 'bin' / 'python'
         self.site_packages = (
             self.venv / 'lib' / f'python{PYTHON[0]}.{PYTHON[1]}' /
             'site-packages')
+        self.lock_path = self.venv / 'make_env.lock'
         self.log_path = self.venv / 'make_env.log'
         self.stamp_path = self.venv / 'make_env.json'
         self.constraints = self.venv / 'constraints.txt'
         self.requirements = root / 'requirements'
         self.pins = read_pins(
             (self.requirements / 'constraints.txt').read_text())
-        self.cache = Path(
-            os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache',
-            'mmhqnet', 'wheels')
+        self.log = subprocess.DEVNULL  # until there is a folder
         self.steps = {
-            'interpreter in .venv': self.make_interpreter,
-            'compiler': self.find_compiler,
+            f'interpreter in {self.venv.name}': self.make_interpreter,
             f'torch {self.pins["torch"]}': self.install_torch,
-            'build tools': self.install_build_tools,
-            'libraries': self.install_libraries,
-            'mmdet and mmpose': self.install_openmmlab,
-            'xtcocotools': self.install_xtcocotools,
-            f'mmcv {self.pins["mmcv"]}': self.install_mmcv,
-            'mmhqnet, editable': self.install_package,
+            'mmhqnet and what it needs': self.install_package,
+            'what the tests need': self.install_tests,
             'check': self.check_imports,
         }
 
@@ -74,12 +73,13 @@ class Environment:
 
     def make(self):
         """Do every step, one line each, or nothing when all is there."""
+        self.refuse_foreign_folder()
         self.venv.mkdir(exist_ok=True)
-        with open(self.venv / 'make_env.lock', 'w') as lock:
+        with open(self.lock_path, 'w') as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print('waiting for another make env on .venv', flush=True)
+                print(f'waiting for another {self.command}', flush=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if self.is_complete():
                 return
@@ -88,11 +88,30 @@ class Environment:
             with open(self.log_path, 'w+', encoding='utf-8') as self.log:
                 for number, (name, step) in enumerate(self.steps.items(), 1):
                     self.do(f'[{number}/{len(self.steps)}] {name}', step)
+            self.log = subprocess.DEVNULL
             self.stamp_path.write_text(json.dumps(self.state(), indent=1))
             print(
-                f'environment .venv ready in '
+                f'environment {self.venv.name} ready in '
                 f'{duration(time.monotonic() - begin)}',
                 flush=True)
+
+    def refuse_foreign_folder(self):
+        """Leave a folder alone that is something else than an environment."""
+        if os.path.lexists(self.venv) and not self.venv.is_dir():
+            kind = 'not a folder'
+        elif self.is_ours() or self.runs_this_python():
+            return
+        else:
+            kind = f'not an environment of Python {PYTHON[0]}.{PYTHON[1]}'
+        raise SystemExit(
+            f'{self.command}: {self.venv} is there already and {kind}. What '
+            f'to do: move it away, or choose another folder: {self.command} '
+            'VENV=.venv-hqnet')
+
+    def is_ours(self):
+        """Whether the folder is empty or was made by this script."""
+        return (self.lock_path.exists() or not self.venv.exists()
+                or not any(self.venv.iterdir()))
 
     def do(self, title, step):
         """Do one step and print its line."""
@@ -103,13 +122,13 @@ class Environment:
             result = step()
         except (StepFailed, OSError) as error:
             print('failed', flush=True)
-            advice = getattr(error, 'advice', 'see the log')
+            advice = getattr(error, 'advice', diagnose(str(error))[1])
             raise SystemExit(
-                f'make env failed at {title}: {error}. What to do: {advice}. '
-                f'Log: {self.log_path}') from None
+                f'{self.command} failed at {title}: {error}. What to do: '
+                f'{advice}. Log: {self.log_path}') from None
         except KeyboardInterrupt:
             print('interrupted', flush=True)
-            raise SystemExit(f'make env was interrupted at {title}; '
+            raise SystemExit(f'{self.command} was interrupted at {title}; '
                              'call it again to continue') from None
         spent = duration(time.monotonic() - self.begin)
         print(f'{result or "installed"} ({spent})', flush=True)
@@ -142,27 +161,20 @@ class Environment:
         added = set(now['distributions']) - set(before['distributions'])
         now['distributions'] = sorted(set(now['distributions']) - added)
         return (now == before and os.access(self.python, os.X_OK)
+                and len(mmcv_distributions(self.site_packages)) < 2
                 and not broken_distributions(self.site_packages))
 
     # the steps
 
     def make_interpreter(self):
-        """Create ``.venv`` or repair its interpreter and pip."""
+        """Create the environment or repair its interpreter and pip."""
         result = 'found'
-        if not self.works('import sys; assert '
-                          f'sys.version_info[:2] == {PYTHON}'):
-            if self.works(''):
-                raise StepFailed('.venv belongs to another version of Python',
-                                 'delete .venv and call again')
-            options = []
-            if host_torch(self.venv):
-                options = ['--system-site-packages']
-            self.run([sys.executable, '-m', 'venv', *options, self.venv])
-            if options and sys.prefix != sys.base_prefix:
-                # the system's packages are not those of a virtual environment
-                (self.site_packages / 'host.pth').write_text(
-                    sysconfig.get_paths()['purelib'])
+        if not self.runs_this_python():
             result = 'created'
+            if self.works(''):  # ours, with another version of Python
+                self.clear()
+                result = 'replaced'
+            self.create()
         for leftover in broken_distributions(self.site_packages):
             self.log.write(f'incomplete: {leftover.name}\n')
             self.hold_broken_choice(leftover)
@@ -172,20 +184,39 @@ class Environment:
             for folder in self.site_packages.glob('pip*'):
                 shutil.rmtree(folder)
             self.run([self.python, '-m', 'ensurepip'])
+        # the next call takes this Python unless it is told another one
+        (self.venv / 'make_env.python').write_text(sys.executable)
         return result
+
+    def create(self):
+        """Create it over the Python that runs this script if that has torch."""
+        options = []
+        if host_torch(self.venv):
+            options = ['--system-site-packages']
+        self.run([sys.executable, '-m', 'venv', *options, self.venv])
+        if options and sys.prefix != sys.base_prefix:
+            # the system's packages are not those of a virtual environment
+            (self.site_packages / 'host.pth').write_text(
+                sysconfig.get_paths()['purelib'])
+
+    def runs_this_python(self):
+        """Whether the interpreter is there, in the version of this script."""
+        return self.works(f'import sys; assert sys.version_info[:2] == {PYTHON}')
+
+    def clear(self):
+        """Remove everything but the files of this script."""
+        for path in self.venv.iterdir():
+            if not path.name.startswith('make_env'):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
     def hold_broken_choice(self, dist_info):
         """Reinstall the same version of the user's own torch."""
         name, _, version = dist_info.name[:-len('.dist-info')].partition('-')
         if name in USERS_CHOICE and version:
             self.pins[name] = version
-
-    def find_compiler(self):
-        """Look for a compiler when something has to be compiled."""
-        if self.works('import mmcv.ops, xtcocotools.mask'):
-            return 'not needed'
-        check_compiler()
-        return 'found'
 
     def install_torch(self):
         """Install torch before any other package can ask for it."""
@@ -199,108 +230,53 @@ class Environment:
         self.pins = keep_users_choice(self.pins, installed)
         self.constraints.write_text(''.join(
             f'{name}=={version}\n' for name, version in self.pins.items()))
-        if found:
-            return f'{found} found'
-        self.pip('install', f'torch=={self.pins["torch"]}')
-
-    def install_build_tools(self):
-        """Install what compiling without build isolation needs."""
-        self.pip('install', '-r', self.requirements / 'build.txt')
-
-    def install_libraries(self):
-        """Install everything that comes as a wheel."""
-        self.pip('install', '-r', self.requirements / 'base.txt', '-r',
-                 self.requirements / 'tests.txt')
-
-    def install_openmmlab(self):
-        """Install mmdet and mmpose without what they ask for in vain."""
-        self.pip('install', '--no-deps', '-r',
-                 self.requirements / 'no_deps.txt')
-
-    def install_xtcocotools(self):
-        """Compile xtcocotools: its wheel does not import on NumPy 2."""
-        if self.works('import xtcocotools.mask'):
-            return 'found'
-        self.pip('install', '--no-build-isolation', '--no-deps',
-                 '--no-cache-dir', '--force-reinstall', '--no-binary',
-                 'xtcocotools', 'xtcocotools')
-        return 'compiled'
-
-    def install_mmcv(self):
-        """Install mmcv, compiled now or by an earlier call."""
-        version = self.pins['mmcv']
-        if self.works('import mmcv, mmcv.ops; '
-                      f'assert mmcv.__version__ == {version!r}'):
-            return 'found'
-        torch, gpu, toolkit = self.ask(
-            'import torch; from torch.utils.cpp_extension import CUDA_HOME; '
-            'print(torch.__version__, int(torch.cuda.is_available()), '
-            'int(bool(CUDA_HOME)))').split()
-        with_cuda = gpu == toolkit == '1'
-        if gpu > toolkit:
-            print(
-                '\n      GPU found, but no nvcc: compiling for the CPU only',
-                end=' ',
-                flush=True)
-        folder = self.cache / wheel_key(torch, version, with_cuda)
-        install = ('install', '--no-deps', '--force-reinstall')
-        wheel = compiled_mmcv(folder)
-        if wheel:
-            self.pip(*install, wheel)
-            if self.works('import mmcv.ops'):
-                return 'installed from the cache'
-        self.pip(*install, self.compile_mmcv(folder, with_cuda))
-        return 'compiled'
-
-    def compile_mmcv(self, folder, with_cuda):
-        """Compile mmcv aside and move the finished wheel into the cache."""
-        jobs = os.environ.get('MAX_JOBS') or str(compile_jobs())
-        print(
-            f'\n      compiling with {jobs} jobs, about ten minutes on two '
-            f'cores, once: the wheel is kept in {folder}',
-            end=' ',
-            flush=True)
-        environment = dict(os.environ, MMCV_WITH_OPS='1', MAX_JOBS=jobs)
-        if not with_cuda:
-            environment.update(FORCE_CUDA='0', CUDA_VISIBLE_DEVICES='')
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-                dir=self.cache, prefix='compiling-') as aside:
-            environment['TMPDIR'] = aside  # nothing stays when killed
-            # pip's own cache does not know which torch a wheel belongs to
-            options = ('--verbose', '--no-build-isolation', '--no-deps',
-                       '--no-cache-dir', '--no-binary', 'mmcv', '--wheel-dir')
-            self.pip(
-                'wheel',
-                *options,
-                aside,
-                f'mmcv=={self.pins["mmcv"]}',
-                environment=environment)
-            wheel = compiled_mmcv(Path(aside))
-            if wheel is None:
-                raise StepFailed('mmcv was built without its operators')
-            folder.mkdir(exist_ok=True)
-            return wheel.replace(folder / wheel.name)
+        wanted = [] if found else [f'torch=={self.pins["torch"]}']
+        self.pip('install', 'setuptools', *wanted)  # of the constraints
+        return f'{found} found' if found else 'installed'
 
     def install_package(self):
-        """Install the checkout itself."""
-        self.pip('install', '--no-deps', '--no-build-isolation', '--editable',
-                 self.root)
+        """Install the checkout itself, editable, with one mmcv."""
+        installed = mmcv_distributions(self.site_packages)
+        compiled = len(installed) < 2 and self.works(COMPILED_MMCV)
+        if not compiled:
+            if installed != ['mmcv-lite']:  # they overwrite each other
+                self.uninstall(*installed)
+            for operators in self.site_packages.glob('mmcv/_ext.*'):
+                operators.unlink()
+        self.pip('install', '--no-build-isolation', '--editable',
+                 f'{self.root}[{"mim" if compiled else "lite"}]')
+
+    def install_tests(self):
+        """Install what the results of our own code are compared with."""
+        self.pip('install', '-r', self.requirements / 'tests.txt')
+        # for its descriptions of keypoints; what else it asks for, chumpy
+        # among it, would have to be compiled
+        self.pip('install', '--no-deps', 'mmpose')
 
     def check_imports(self):
         """Import everything that can be broken."""
-        self.run([self.python, '-c', f'import {", ".join(CHECKED_IMPORTS)}'])
+        self.run([self.python, '-c', f'import {CHECKED_IMPORTS}'])
         return 'all imports work'
 
     # commands
 
     def pip(self, command, *arguments, environment=None):
         """Call the environment's pip within the constraints."""
+        # what is never imported need not be compiled to bytecode
+        compiling = ['--no-compile'] if command == 'install' else []
         self.run([
-            self.python, '-m', 'pip', command, '--no-input',
+            self.python, '-m', 'pip', command, *compiling, '--no-input',
             '--disable-pip-version-check', '--progress-bar', 'off',
             '--constraint', self.constraints, *arguments
         ], environment)
+
+    def uninstall(self, *names):
+        """Remove distributions."""
+        if names:
+            self.run([
+                self.python, '-m', 'pip', 'uninstall', '--no-input', '--yes',
+                *names
+            ])
 
     def run(self, command, environment=None):
         """Run a command into the log, with a sign of life now and then.
@@ -379,23 +355,29 @@ class Environment:
                      f'if d.name in {USERS_CHOICE}}}))'))
 
 
-def main():
-    """Make the environment of the checkout that this file belongs to."""
-    if sys.version_info[:2] != PYTHON:
-        wanted = '.'.join(map(str, PYTHON))
+def main(make):
+    """Make an environment of the checkout that this file belongs to.
+
+    Args:
+        make (Callable): Gets the checkout and what the command line says.
+    """
+    if PYTHON not in PYTHONS:
+        known = ', '.join(f'{major}.{minor}' for major, minor in PYTHONS)
         raise SystemExit(
-            f'make env needs Python {wanted}, this is '
+            f'make env needs one of Python {known}, this is '
             f'{sys.version.split()[0]} ({sys.executable}). What to do: '
-            f'install Python {wanted} and call '
-            f'make env PYTHON=/path/to/python{wanted}')
+            'install one of them and call '
+            'make env PYTHON=/path/to/python3.11')
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    root = Path(__file__).resolve().parent.parent
     try:
-        Environment(Path(__file__).resolve().parent.parent).make()
+        make(root, *(root / folder for folder in sys.argv[1:]))
     except KeyboardInterrupt:
         raise SystemExit('make env was interrupted') from None
     except OSError as error:
-        raise SystemExit(f'make env failed: {error}') from None
+        raise SystemExit(f'make env failed: {error}. What to do: '
+                         f'{diagnose(str(error))[1]}') from None
 
 
 if __name__ == '__main__':
-    main()
+    main(lambda *folders: Environment(*folders).make())

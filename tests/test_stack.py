@@ -16,6 +16,7 @@ def versions(monkeypatch):
             module = types.ModuleType(name)
             module.__version__ = versions.get(
                 name, stack.SUPPORTED_VERSIONS[name][0])
+            module.__path__ = ['nowhere']
             if name != 'mmengine':  # whose parser of versions is needed
                 monkeypatch.setitem(sys.modules, name, module)
             else:
@@ -85,3 +86,24 @@ def test_failing_import_within_a_module_is_not_hidden(monkeypatch):
     monkeypatch.setattr(stack, 'import_module', import_module)
     with pytest.raises(ModuleNotFoundError, match='six'):
         stack.check_stack()
+
+
+def test_what_an_uninstallation_left_is_not_taken_for_mmcv(versions):
+    versions()
+    del sys.modules['mmcv'].__version__
+    with pytest.raises(ImportError, match='only parts are installed') as error:
+        stack.check_stack()
+    assert 'pip uninstall -y mmcv' in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_two_distributions_of_mmcv_are_named(tmp_path):
+    (tmp_path / 'mmcv_lite-2.1.0.dist-info').mkdir()
+    (tmp_path / 'mmcv_geo-0.1.2.dist-info').mkdir()  # another module
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        stack.check_one_mmcv(tmp_path)
+    (tmp_path / 'mmcv-2.1.0.dist-info').mkdir()
+    with pytest.warns(UserWarning, match='^mmcv and mmcv-lite are installed '
+                      ".*pip uninstall .*pip install \"mmcv-lite"):
+        stack.check_one_mmcv(tmp_path)

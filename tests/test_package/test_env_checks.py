@@ -1,3 +1,4 @@
+import re
 import sys
 import zipfile
 
@@ -56,11 +57,11 @@ def test_pins_name_every_requirement(env_checks, root):
     folder = root / 'requirements'
     pins = env_checks.read_pins((folder / 'constraints.txt').read_text())
     pinned = {name.lower().replace('_', '-') for name in pins}
-    for file in ('build', 'base', 'no_deps', 'tests'):
+    for file in ('build', 'tests'):
         for line in (folder / f'{file}.txt').read_text().splitlines():
             name = line.split('#')[0].strip()
             assert not name or name.lower().replace('_', '-') in pinned
-    assert {'torch', 'mmcv', 'xtcocotools'} <= pinned
+    assert {'torch', 'mmcv', 'mmcv-lite', 'mmdet', 'xtcocotools'} <= pinned
     assert int(pins['setuptools'].split('.')[0]) < 82
 
 
@@ -73,6 +74,22 @@ def test_users_torch_wins_over_the_pin(env_checks):
         'numpy': '2.4.6'
     }
     assert env_checks.keep_users_choice(pins, {}) == pins
+
+
+def test_pins_name_every_requirement_of_the_lite_extra(env_checks, root):
+    pins = env_checks.read_pins(
+        (root / 'requirements' / 'constraints.txt').read_text())
+    pinned = {name.lower().replace('_', '-') for name in pins}
+    lite = re.search(r"OPENMMLAB = \[(.*?)\n\]", (root / 'setup.py').read_text(),
+                     re.S)[1]
+    assert set(re.findall(r"'([\w-]+)[><]", lite)) <= pinned
+
+
+def test_every_distribution_of_mmcv_counts(env_checks, tmp_path):
+    assert env_checks.mmcv_distributions(tmp_path) == []
+    for name in ('mmcv-2.1.0', 'mmcv_lite-2.1.0', 'mmcv_geo-0.1.2'):
+        (tmp_path / f'{name}.dist-info').mkdir()
+    assert env_checks.mmcv_distributions(tmp_path) == ['mmcv', 'mmcv-lite']
 
 
 def test_wheel_key_tells_builds_apart(env_checks):
@@ -129,8 +146,25 @@ def test_incomplete_distributions_are_found(env_checks, tmp_path):
     assert whole not in found
 
 
+class FakeSysconfig(dict):
+
+    def get_paths(self):
+        return self
+
+    def get_config_var(self, name):
+        return 'cc'
+
+
 def test_compiler_is_checked(env_checks, monkeypatch, tmp_path):
-    env_checks.check_compiler()  # the environment was made with one
+    good = tmp_path / 'cc'
+    good.write_text('#!/bin/sh\n')
+    good.chmod(0o755)
+    (tmp_path / 'Python.h').write_text('')
+    monkeypatch.setattr(env_checks, 'sysconfig',
+                        FakeSysconfig(include=str(tmp_path)))
+    monkeypatch.setenv('CC', str(good))
+    monkeypatch.setenv('CXX', str(good))
+    env_checks.check_compiler()
 
     monkeypatch.setenv('CXX', 'no-such-compiler')
     with pytest.raises(env_checks.StepFailed, match=r'no C\+\+ compiler'):
@@ -143,8 +177,7 @@ def test_compiler_is_checked(env_checks, monkeypatch, tmp_path):
     with pytest.raises(env_checks.StepFailed, match='does not compile'):
         env_checks.check_compiler()
 
-    monkeypatch.setattr(env_checks.sysconfig, 'get_paths',
-                        lambda: dict(include=str(tmp_path)))
+    (tmp_path / 'Python.h').unlink()
     with pytest.raises(env_checks.StepFailed, match='headers of Python'):
         env_checks.check_compiler()
 

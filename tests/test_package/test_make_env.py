@@ -1,37 +1,14 @@
 """The script that makes the environment, with stand-ins for pip."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 
 import pytest
 
 pytestmark = pytest.mark.fault
-
-
-@pytest.fixture
-def checkout(tmp_path, root):
-    """A checkout whose environment is an empty folder so far."""
-    (tmp_path / 'requirements').mkdir()
-    for path in (root / 'requirements').iterdir():
-        if path.suffix in ('.txt', '.py'):
-            (tmp_path / 'requirements' / path.name).write_text(
-                path.read_text())
-    (tmp_path / 'setup.py').write_text('')
-    return tmp_path
-
-
-@pytest.fixture
-def environment(make_env, checkout):
-    """An environment with one step, which succeeds."""
-    environment = make_env.Environment(checkout)
-    environment.steps = {'one thing': lambda: 'found'}
-    environment.python.parent.mkdir(parents=True)
-    environment.python.symlink_to(sys.executable)
-    environment.site_packages.mkdir(parents=True)
-    return environment
 
 
 def test_second_call_does_nothing(environment, capsys):
@@ -44,7 +21,7 @@ def test_second_call_does_nothing(environment, capsys):
 
 @pytest.mark.parametrize('change', [
     lambda env: env.python.unlink(),
-    lambda env: (env.root / 'requirements/base.txt').write_text('more'),
+    lambda env: (env.root / 'requirements/tests.txt').write_text('more'),
     lambda env: env.stamp_path.write_text('{"cut'),
     lambda env: (env.site_packages / 'a-1.0.dist-info' / 'RECORD').unlink(),
     lambda env: (env.site_packages / 'a-1.0.dist-info').rename(
@@ -158,17 +135,60 @@ def test_interruption_stops_the_compilers_too(checkout):
 
 
 def test_wrong_python_is_refused(make_env, monkeypatch):
-    monkeypatch.setattr(make_env.sys, 'version_info', (3, 8, 0))
-    with pytest.raises(SystemExit, match='needs Python 3.11'):
-        make_env.main()
+    monkeypatch.setattr(make_env, 'PYTHON', (3, 8))
+    with pytest.raises(SystemExit, match='needs one of Python 3.11, 3.12'):
+        make_env.main(None)
 
 
-def test_environment_of_another_python_is_refused(make_env, environment,
-                                                  monkeypatch):
-    monkeypatch.setattr(make_env, 'PYTHON', (3, 99))
-    environment.steps = {'interpreter': environment.make_interpreter}
-    with pytest.raises(SystemExit, match='belongs to another version'):
+def make_fails(environment, what):
+    with pytest.raises(SystemExit, match=what) as end:
         environment.make()
+    assert '\n' not in end.value.code and 'What to do: ' in end.value.code
+
+
+def test_foreign_folders_are_left_alone(make_env, checkout, environment,
+                                        monkeypatch):
+    assert environment.is_ours() is False
+    environment.make()  # what runs this Python is welcome
+
+    other = make_env.Environment(checkout, checkout / 'notes')
+    other.venv.write_text('a file')
+    make_fails(other, 'notes is there already and not a folder')
+    other.venv.unlink()
+    other.venv.mkdir()
+    (other.venv / 'mine.txt').write_text('do not touch')
+    make_fails(other, 'notes is there already and not an environment')
+    assert [path.name for path in other.venv.iterdir()] == ['mine.txt']
+
+    (other.venv / 'mine.txt').unlink()  # the next call repairs it
+    other.steps = {}
+    other.make()
+
+
+def test_environment_of_another_python(make_env, environment, monkeypatch):
+    """A foreign one is refused, one of ours is replaced."""
+    monkeypatch.setattr(make_env, 'PYTHON', (3, 99))
+    make_fails(environment, 'not an environment of Python 3.99')
+
+    environment.lock_path.touch()
+    environment.steps = {'interpreter': environment.make_interpreter}
+    monkeypatch.setattr(environment, 'create', lambda: monkeypatch.undo())
+    (environment.venv / 'old').mkdir()
+    make_fails(environment, 'failed at .*interpreter')  # nothing was created
+    assert {path.name
+            for path in environment.venv.iterdir()
+            } == {'make_env.lock', 'make_env.log'}
+
+
+def test_half_installed_distributions_are_removed(environment, monkeypatch):
+    dist_info = environment.site_packages / 'cut-1.0.dist-info'
+    dist_info.mkdir()
+    (environment.site_packages / '~orch').mkdir()
+    monkeypatch.setattr(environment, 'works', lambda code: True)
+    environment.log_path.touch()
+    with open(environment.log_path, 'w') as environment.log:
+        assert environment.make_interpreter() == 'repaired'
+    assert list(environment.site_packages.iterdir()) == []
 
 
 def test_old_torch_of_the_user_is_refused(environment, monkeypatch):
@@ -178,23 +198,88 @@ def test_old_torch_of_the_user_is_refused(environment, monkeypatch):
         environment.make()
 
 
-@pytest.mark.parametrize('installed, asked_for', [
-    ({}, ['install', 'torch==2.13.0']),
-    ({
-        'torch': '2.8.0+cu128',
-        'torchvision': '0.23.0'
-    }, None),
+@pytest.mark.parametrize('installed, wanted', [
+    ({}, ['torch==2.13.0']),
+    (dict(torch='2.8.0+cu128', torchvision='0.23.0', mmcv='2.0.1'), []),
 ])
 def test_torch_is_installed_only_if_missing(environment, monkeypatch,
-                                            installed, asked_for):
+                                            installed, wanted):
     calls = []
     monkeypatch.setattr(environment, 'installed', lambda: installed)
     monkeypatch.setattr(environment, 'pip', lambda *a: calls.append(list(a)))
     environment.install_torch()
-    assert calls == ([asked_for] if asked_for else [])
+    assert calls == [['install', 'setuptools', *wanted]]
     constraints = environment.constraints.read_text().splitlines()
     for name, version in (installed or {'torch': '2.13.0'}).items():
         assert f'{name}=={version}' in constraints
+
+
+@pytest.mark.parametrize('installed, works, removed, extra', [
+    ([], False, None, 'lite'),
+    (['mmcv_lite'], False, None, 'lite'),
+    (['mmcv'], True, None, 'mim'),
+    (['mmcv'], False, ['mmcv'], 'lite'),
+    (['mmcv', 'mmcv_lite'], True, ['mmcv', 'mmcv-lite'], 'lite'),
+    ([], True, None, 'mim'),
+], ids=['none', 'lite', 'compiled', 'for another torch', 'both', 'the hosts'])
+def test_one_mmcv_is_left(environment, monkeypatch, installed, works, removed,
+                          extra):
+    calls = []
+    monkeypatch.setattr(environment, 'run', lambda *a: calls.append(a[0]))
+    monkeypatch.setattr(environment, 'works', lambda code: works)
+    extension = environment.site_packages / 'mmcv' / '_ext.cpython-311.so'
+    extension.parent.mkdir()
+    extension.touch()
+    for name in installed:
+        (environment.site_packages / f'{name}-2.1.0.dist-info').mkdir()
+    environment.install_package()
+    *uninstall, install = calls
+    assert install[-1] == f'{environment.root}[{extra}]'
+    assert (uninstall[0][-len(removed):] if uninstall else None) == removed
+    assert extension.exists() == (extra == 'mim')
+
+
+def test_a_second_mmcv_is_looked_at(environment):
+    """pip overwrites the files of the first."""
+    for name in ('mmcv', 'mmcv_lite'):
+        assert not environment.is_complete() or name == 'mmcv_lite'
+        dist_info = environment.site_packages / f'{name}-2.1.0.dist-info'
+        dist_info.mkdir()
+        for file in ('METADATA', 'RECORD'):
+            (dist_info / file).write_text('')
+        if name == 'mmcv':
+            environment.make()
+    assert not environment.is_complete()
+
+
+def test_full_disk(make_env, environment, monkeypatch):
+    environment.log_path.symlink_to('/dev/full')
+    environment.steps = {'step': lambda: environment.run(['true'])}
+    monkeypatch.setattr(make_env.sys, 'argv', ['make_env.py'])
+    with pytest.raises(SystemExit) as end:
+        make_env.main(lambda root: environment.make())
+    assert 'No space left on device' in end.value.code
+    assert 'What to do: free some disk space' in end.value.code
+    assert '\n' not in end.value.code
+
+    environment.log_path.unlink()
+    environment.make()
+    assert environment.is_complete()
+
+
+def test_no_network(environment, capsys):
+    """pip itself, asking an index that does not answer."""
+    environment.constraints.write_text('')
+    environment.steps = {
+        'libraries':
+        lambda: environment.pip(
+            'install', '--retries', '1', '--index-url',
+            'http://127.0.0.1:9/simple', 'no-such-package-anywhere')
+    }
+    make_fails(environment, 'check that pip can reach a package index')
+    assert capsys.readouterr().out.endswith('libraries ... failed\n')
+    environment.steps = {'libraries': lambda: None}
+    environment.make()
 
 
 def test_broken_torch_is_reinstalled_in_the_same_version(environment):
@@ -204,62 +289,51 @@ def test_broken_torch_is_reinstalled_in_the_same_version(environment):
     assert environment.pins['torch'] == '2.8.0+cu128'
 
 
-@pytest.fixture
-def mmcv_builder(environment, monkeypatch, tmp_path):
-    """An environment without mmcv whose pip writes what it is told to."""
-    environment.cache = tmp_path / 'cache'
-    environment.calls = []
-
-    def pip(command, *arguments, **_):
-        environment.calls.append((command, str(arguments[-1])))
-        if command == 'wheel':
-            aside = arguments[arguments.index('--wheel-dir') + 1]
-            with zipfile.ZipFile(f'{aside}/mmcv-2.1.0-cp311-cp311-any.whl',
-                                 'w') as wheel:
-                wheel.writestr(environment.built, '')
-
-    environment.built = 'mmcv/_ext.so'
-    monkeypatch.setattr(environment, 'pip', pip)
-    monkeypatch.setattr(environment, 'works', lambda code: False)
-    monkeypatch.setattr(environment, 'ask', lambda code: '2.13.0+cpu 0 0')
-    return environment
-
-
-def test_mmcv_is_compiled_once(mmcv_builder, monkeypatch, capsys):
-    folder = mmcv_builder.cache / 'cp311-torch2.13.0+cpu-mmcv2.1.0'
-    wheel = str(folder / 'mmcv-2.1.0-cp311-cp311-any.whl')
-    assert mmcv_builder.install_mmcv() == 'compiled'
-    assert mmcv_builder.calls == [('wheel', 'mmcv==2.1.0'), ('install', wheel)]
-    assert 'about ten minutes' in capsys.readouterr().out
-    assert [
-        path.name for path in mmcv_builder.cache.rglob('*') if path.is_file()
-    ] == ['mmcv-2.1.0-cp311-cp311-any.whl']
-
-    mmcv_builder.calls.clear()
-    monkeypatch.setattr(mmcv_builder, 'works',
-                        lambda code: bool(mmcv_builder.calls))
-    assert mmcv_builder.install_mmcv() == 'installed from the cache'
-    assert mmcv_builder.calls == [('install', wheel)]
-
-
-def test_cached_mmcv_that_does_not_work_is_compiled_again(mmcv_builder):
-    mmcv_builder.install_mmcv()
-    mmcv_builder.calls.clear()
-    assert mmcv_builder.install_mmcv() == 'compiled'
-    assert [call for call, _ in mmcv_builder.calls
-            ] == ['install', 'wheel', 'install']
-
-
-def test_mmcv_without_operators_does_not_reach_the_cache(
-        make_env, mmcv_builder):
-    mmcv_builder.built = 'mmcv/__init__.py'
-    with pytest.raises(make_env.StepFailed, match='without its operators'):
-        mmcv_builder.install_mmcv()
-    assert list(mmcv_builder.cache.iterdir()) == []
-
-
 def test_no_package_index_is_named(root):
     for path in (*(root / 'requirements').glob('*.*'), root / 'Makefile',
                  root / 'setup.py', root / 'pyproject.toml'):
         text = path.read_text()
         assert 'index-url' not in text and 'https://pypi' not in text
+
+
+@pytest.fixture
+def call_make(root, tmp_path):
+    """Run the Makefile in a folder with a fake home."""
+    if shutil.which('make') is None:
+        pytest.skip('there is no make')
+
+    def call_make(*arguments):
+        return subprocess.run(
+            ['make', '-f', root / 'Makefile', *arguments],
+            cwd=tmp_path,
+            env=dict(os.environ, HOME=str(tmp_path)),
+            capture_output=True,
+            text=True)
+
+    return call_make
+
+
+def test_missing_python_ends_in_one_line(call_make):
+    done = call_make('env', 'PYTHON=python3.99')
+    assert done.returncode == 2
+    assert done.stdout.startswith('make env: no Python found as python3.99.')
+    assert 'What to do: ' in done.stdout and done.stdout.count('\n') == 1
+
+
+def test_pyenv_is_looked_into(call_make, tmp_path):
+    """Its commands on the path fail for versions that are not chosen."""
+    python = tmp_path / '.pyenv/versions/3.99.1/bin/python3.99'
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo runs "$@"\n')
+    python.chmod(0o755)
+    done = call_make('env', 'PYTHON=python3.99', 'VENV=.mine')
+    assert done.stdout == 'runs requirements/make_env.py .mine\n'
+
+
+def test_the_same_python_is_taken_again(call_make, tmp_path):
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo runs "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / '.venv').mkdir()
+    (tmp_path / '.venv' / 'make_env.python').write_text(str(python))
+    assert call_make('env').stdout == 'runs requirements/make_env.py .venv\n'

@@ -118,7 +118,7 @@ def test_metadata(wheel, root):
     assert top_level.split() == ['mmhqnet']
     assert metadata['Name'] == 'mmhqnet'
     assert set(metadata.get_all('Provides-Extra')) == {
-        'mim', 'onedl', 'pose', 'track', 'export', 'dev'
+        'lite', 'mim', 'onedl', 'track', 'export', 'dev'
     }
     # a hard requirement on mmcv or mmdet would overwrite their forks
     required = {

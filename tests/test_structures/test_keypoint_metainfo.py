@@ -13,9 +13,8 @@ from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
 def test_keypoints_of_known_data_sets(name, num_keypoints):
     meta = load_keypoint_metainfo(name)
     assert meta['num_keypoints'] == num_keypoints
-    for key in ('keypoint_names', 'flip_indices', 'keypoint_colors', 'sigmas'):
+    for key in ('keypoint_names', 'flip_indices', 'sigmas'):
         assert len(meta[key]) == num_keypoints
-    assert len(meta['skeleton_links']) == len(meta['skeleton_link_colors'])
     assert all(0 <= i < num_keypoints and 0 <= j < num_keypoints
                for i, j in meta['skeleton_links'])
 
@@ -50,11 +49,26 @@ def test_what_is_returned_can_be_changed_safely():
     assert len(load_keypoint_metainfo()['sigmas']) == 17
 
 
-def test_reading_does_not_import_mmpose(monkeypatch):
+@pytest.fixture
+def mmpose_files():
+    """Mmpose's descriptions, if it is installed."""
+    pytest.importorskip('mmpose')
+    folder, = keypoint_metainfo._mmpose_dataset_configs()
+    return folder
+
+
+@pytest.mark.parametrize('name', keypoint_metainfo.DESCRIBED_HERE)
+def test_equal_to_mmpose(name, mmpose_files):
+    assert load_keypoint_metainfo(name) == keypoint_metainfo._read(
+        mmpose_files / f'{name}.py')
+
+
+def test_other_data_sets_of_mmpose(mmpose_files, monkeypatch):
     for module in [m for m in sys.modules if m.split('.')[0] == 'mmpose']:
         monkeypatch.delitem(sys.modules, module)
-    keypoint_metainfo._read.cache_clear()
-    load_keypoint_metainfo('coco')
+    meta = load_keypoint_metainfo('halpe26')
+    assert meta['keypoint_names'][17:20] == ['head', 'neck', 'hip']
+    assert len(meta['sigmas']) == 26
     assert 'mmpose' not in sys.modules
 
 
@@ -62,9 +76,9 @@ def test_own_description_file(tmp_path):
     path = tmp_path / 'two.py'
     path.write_text(
         'dataset_info = dict(keypoint_info={'
-        "0: dict(name='left', id=0, color=[1, 2, 3], swap='right'),"
-        "1: dict(name='right', id=1, color=[4, 5, 6], swap='left')},"
-        "skeleton_info={0: dict(link=('left', 'right'), color=[7, 8, 9])},"
+        "0: dict(name='left', id=0, swap='right'),"
+        "1: dict(name='right', id=1, swap='left')},"
+        "skeleton_info={0: dict(link=('left', 'right'))},"
         'sigmas=[.1, .2])')
     assert load_keypoint_metainfo(str(path)) == dict(
         num_keypoints=2,
@@ -72,8 +86,6 @@ def test_own_description_file(tmp_path):
         flip_indices=[1, 0],
         flip_pairs=[(0, 1)],
         skeleton_links=[(0, 1)],
-        keypoint_colors=[(1, 2, 3), (4, 5, 6)],
-        skeleton_link_colors=[(7, 8, 9)],
         sigmas=[.1, .2])
 
 
@@ -85,13 +97,14 @@ def test_a_file_without_keypoints_is_named(tmp_path):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(InputError, match="no 'cooc'.*coco, "):
+    with pytest.raises(InputError, match="describes 'cooc'.*coco, .*crowdpose"):
         load_keypoint_metainfo('cooc')
     with pytest.raises(InputError, match='no such file: absent.py'):
         load_keypoint_metainfo('absent.py')
 
 
-def test_without_mmpose_the_message_says_how_to_install_it(monkeypatch):
+def test_without_mmpose_the_message_says_how_to_get_more(monkeypatch):
     monkeypatch.setattr(keypoint_metainfo, 'find_spec', lambda name: None)
-    with pytest.raises(InputError, match='pip install .*mmpose'):
-        load_keypoint_metainfo('coco')
+    assert load_keypoint_metainfo('crowdpose')['num_keypoints'] == 14
+    with pytest.raises(InputError, match='pip install --no-deps mmpose'):
+        load_keypoint_metainfo('halpe26')

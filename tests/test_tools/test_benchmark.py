@@ -25,7 +25,12 @@ from benchmarks.report import Check, Row, insert, table  # noqa: E402
 from benchmarks.startup import find_tools  # noqa: E402
 
 TOOL = runpy.run_path(str(FOLDER / 'benchmark.py'))
-SLOW_ROWS = ('B7', 'B9', 'B12')  # start processes, or a compiler
+MARKS = dict(
+    B3=pytest.mark.ops,  # Mask R-CNN
+    # start processes, or a compiler
+    B7=pytest.mark.slow,
+    B9=pytest.mark.slow,
+    B12=pytest.mark.slow)
 
 
 def run_tool(*arguments):
@@ -261,8 +266,7 @@ def test_help_does_not_load_torch():
 
 
 @pytest.mark.parametrize('name', [
-    pytest.param(name, marks=pytest.mark.slow) if name in SLOW_ROWS else name
-    for name in ROWS
+    pytest.param(name, marks=MARKS.get(name, ())) for name in ROWS
 ])
 def test_every_row_runs(name, tmp_path):
     file = tmp_path / 'b.json'

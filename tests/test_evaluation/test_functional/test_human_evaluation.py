@@ -125,6 +125,7 @@ def test_crowding():
         assert not any('easy' in key for key in expected)
 
 
+@pytest.mark.ops
 def test_crowding_as_xtcocotools(tmp_path, capsys):
     xt_coco = pytest.importorskip('xtcocotools.coco')
     xt_eval = pytest.importorskip('xtcocotools.cocoeval')

@@ -212,10 +212,11 @@ def build_pose_estimator(options: Options,
         tuple[nn.Module, Config]: The model and its whole config.
     """
     try:
+        import mmpose.models  # noqa: F401
         from mmpose.registry import MODELS as POSE_MODELS
     except ImportError as error:
-        raise InputError(f'row B3 needs mmpose with all it imports ({error});'
-                         " run 'pip install mmhqnet[pose]'") from error
+        raise InputError(f'row B3 needs mmpose with all it imports ({error}); '
+                         'make env-ops installs it') from error
     config = get_config(name)
     config.model.backbone.init_cfg = None
     config.model.test_cfg.flip_test = False

@@ -189,7 +189,7 @@ class Environment:
         return result
 
     def create(self):
-        """Create it over the Python that runs this script if that has torch."""
+        """Create it, over this script's own Python if that has torch."""
         options = []
         if host_torch(self.venv):
             options = ['--system-site-packages']
@@ -201,7 +201,8 @@ class Environment:
 
     def runs_this_python(self):
         """Whether the interpreter is there, in the version of this script."""
-        return self.works(f'import sys; assert sys.version_info[:2] == {PYTHON}')
+        return self.works(
+            f'import sys; assert sys.version_info[:2] == {PYTHON}')
 
     def clear(self):
         """Remove everything but the files of this script."""

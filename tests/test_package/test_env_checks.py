@@ -80,8 +80,8 @@ def test_pins_name_every_requirement_of_the_lite_extra(env_checks, root):
     pins = env_checks.read_pins(
         (root / 'requirements' / 'constraints.txt').read_text())
     pinned = {name.lower().replace('_', '-') for name in pins}
-    lite = re.search(r"OPENMMLAB = \[(.*?)\n\]", (root / 'setup.py').read_text(),
-                     re.S)[1]
+    setup = (root / 'setup.py').read_text()
+    lite = re.search(r'OPENMMLAB = \[(.*?)\n\]', setup, re.S)[1]
     assert set(re.findall(r"'([\w-]+)[><]", lite)) <= pinned
 
 

@@ -11,7 +11,7 @@ PACKAGE = ROOT / 'mmhqnet'
 # never from its own floor or from above.
 FLOORS = (
     ('errors', 'stack', 'version'),
-    ('files', 'registry'),
+    ('compiled_operators', 'files', 'registry'),
     ('structures', 'ops', 'models.prediction_layers'),
     ('datasets.annotations', 'models.losses', 'models.layers'),
     ('datasets.transforms', 'models.matching', 'models.encoded_images',

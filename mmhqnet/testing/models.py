@@ -18,10 +18,13 @@ TASK_HEADS = dict(
         heatmap=dict(
             type='KeypointHeatmap', feedforward_channels=DIMS, dropout=0.0)),
     gender=dict(type='GenderHead'),
-    age=dict(type='AgeHead'))
+    age=dict(type='AgeHead'),
+    face=dict(type='FaceHead'))
 
 
-def tiny_config(tasks=tuple(TASK_HEADS), num_queries=20, embed_dims=DIMS):
+def tiny_config(
+        tasks=('mask', 'pose', 'gender', 'age'), num_queries=20,
+        embed_dims=DIMS):
     attention = dict(embed_dims=embed_dims, dropout=0.0)
     ffn = dict(embed_dims=embed_dims, feedforward_channels=DIMS, ffn_drop=0.0)
     return copy.deepcopy(

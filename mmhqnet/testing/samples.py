@@ -37,6 +37,9 @@ def make_sample(num_persons=3,
              ((y - cy * height) / (h * height / 2))**2 < 1
              for (cx, cy), (w, h) in zip(centres, sizes)]
     masks = np.array(masks, np.uint8).reshape(-1, height, width)
+    # The middle third of the upper quarter.
+    faces = boxes @ np.array([[2 / 3, 0, 1 / 3, 0], [0, 1, 0, 3 / 4],
+                              [1 / 3, 0, 2 / 3, 0], [0, 0, 0, 1 / 4]])
     gt_instances = InstanceData(
         bboxes=torch.tensor(boxes, dtype=dtype),
         labels=torch.zeros(num_persons, dtype=torch.long),
@@ -46,7 +49,9 @@ def make_sample(num_persons=3,
         keypoints_visible=torch.tensor(visible, dtype=dtype),
         areas=torch.tensor(masks.sum((1, 2)), dtype=dtype),
         genders=torch.tensor(rng.integers(0, 2, num_persons)),
-        ages=torch.tensor(rng.integers(0, 85, num_persons)))
+        ages=torch.tensor(rng.integers(0, 85, num_persons)),
+        face_boxes=torch.tensor(faces, dtype=dtype),
+        face_valid=torch.ones(num_persons, dtype=torch.bool))
     sample = DetDataSample(
         metainfo=dict(
             img_shape=img_shape,

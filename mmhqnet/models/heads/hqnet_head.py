@@ -5,7 +5,7 @@ import torch
 from mmdet.models.dense_heads import DINOHead
 from mmdet.models.layers import inverse_sigmoid
 from mmdet.structures import SampleList
-from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmdet.utils import InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
 
 from ..encoded_images import EncodedImages
-from ..losses import layer_mean, normaliser
+from ..losses import box_losses, layer_mean, normaliser
 from ..matching import Assignment, denoising_assignment
 from ..prediction_layers import PredictionLayers
 from ..task_heads import TaskHead, to_pixels
@@ -279,23 +279,17 @@ class HQNetHead(PredictionLayers, DINOHead):
             labels.flatten()[:, None] == classes,
             reduction_override='none')
 
+        # The matched queries, their persons, and the size of their image,
+        # (num_layers, num_pairs, 4) each.
         pred = assignment.queries(outputs['bboxes'])
-        sizes = encoded.image_sizes().repeat(1, 2)
-        target = assignment.persons([
-            bbox_xyxy_to_cxcywh(gt.bboxes.to(pred.dtype) / size)
-            for gt, size in zip(gt_instances, sizes)
-        ])
-        # NOTE mmdet's L1 loss of nothing is one zero.
-        loss_bbox = self.loss_bbox(
-            pred, target, reduction_override='none').expand_as(pred)
+        boxes = assignment.persons([gt.bboxes for gt in gt_instances])
         sizes = assignment.persons([
-            size.expand(len(gt), -1) for gt, size in zip(gt_instances, sizes)
+            size.expand(len(gt), -1)
+            for gt, size in zip(gt_instances,
+                                encoded.image_sizes().repeat(1, 2))
         ])
-        loss_iou = self.loss_iou(
-            (bbox_cxcywh_to_xyxy(pred) * sizes).flatten(0, 1),
-            (bbox_cxcywh_to_xyxy(target) * sizes).flatten(0, 1),
-            reduction_override='none')
-
+        loss_bbox, loss_iou = box_losses(pred, boxes, sizes, self.loss_bbox,
+                                         self.loss_iou)
         matched = torch.ones_like(assignment.query_inds)
         num_pos = normaliser(matched)
         return dict(
@@ -303,7 +297,7 @@ class HQNetHead(PredictionLayers, DINOHead):
                 loss_cls.view_as(logits),
                 normaliser(matched, sync=self.sync_cls_avg_factor)),
             loss_bbox=layer_mean(loss_bbox, num_pos),
-            loss_iou=layer_mean(loss_iou.view(pred.shape[:2]), num_pos))
+            loss_iou=layer_mean(loss_iou, num_pos))
 
     def _name_layers(self, name: str, losses: Tensor) -> Dict[str, Tensor]:
         """Name the losses of all layers as mmdet's DINO does."""

@@ -179,23 +179,3 @@ def test_shared_branches_of_all_tasks(tiny_config, build_model, make_sample,
     assert tasks['mask'].mask_branches[0][0].weight.grad.any()
     other = build_model(cfg, seed=1)
     other.load_state_dict(model.state_dict())
-
-
-def test_image_sizes_are_width_and_height(make_sample, make_encoded):
-    samples = [
-        make_sample(img_shape=shape, canvas=(64, 96))
-        for shape in ((64, 96), (50, 77))
-    ]
-    sizes = make_encoded(samples).image_sizes()
-    assert sizes.tolist() == [[96., 64.], [77., 50.]]
-    assert sizes.dtype == torch.float64
-
-
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_image_sizes_are_exact_in_half_precision(make_sample, make_encoded,
-                                                 dtype):
-    sample = make_sample(0, img_shape=(1, 4001))
-    encoded = make_encoded([sample])
-    encoded.memory = encoded.memory.to(dtype)
-    assert encoded.dtype == torch.float32
-    assert encoded.image_sizes().tolist() == [[4001., 1.]]

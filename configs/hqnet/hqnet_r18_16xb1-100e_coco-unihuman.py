@@ -3,5 +3,7 @@ _base_ = './hqnet_r50_16xb1-100e_coco-unihuman.py'
 
 model = dict(
     backbone=dict(
-        depth=18, init_cfg=dict(checkpoint='torchvision://resnet18')),
+        depth=18,
+        init_cfg=dict(checkpoint='https://download.pytorch.org/models/'
+                      'resnet18-f37072fd.pth')),
     neck=dict(in_channels=[64, 128, 256, 512]))

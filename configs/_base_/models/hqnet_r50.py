@@ -19,7 +19,11 @@ model = dict(
         norm_cfg=dict(type='BN', requires_grad=False),
         norm_eval=True,
         style='pytorch',
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')),
+        init_cfg=dict(
+            type='Pretrained',
+            # what torchvision://resnet50 stands for, without torchvision
+            checkpoint='https://download.pytorch.org/models/'
+            'resnet50-0676ba61.pth')),
     neck=dict(
         type='ChannelMapper',
         in_channels=[256, 512, 1024, 2048],  # DINO starts at stride 8

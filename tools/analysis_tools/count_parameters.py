@@ -221,10 +221,10 @@ def run(args):
     from mmengine.registry import init_default_scope
 
     import mmhqnet.models  # noqa: F401  registers the models
-    from mmhqnet.utils.launch import blame_input, load_config
+    from mmhqnet.utils.launch import as_input_errors, load_config
     cfg = load_config(args)
     init_default_scope('mmdet')
-    with blame_input():
+    with as_input_errors():
         if args.by_task:
             print(table(count_by_task(cfg.model), 'tasks'))
         else:

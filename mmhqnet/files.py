@@ -1,10 +1,35 @@
-"""Files and folders that are either whole or not there."""
+"""JSON files; files and folders that are either whole or not there."""
 import json
 import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Union
+from typing import Any, Iterator, Optional, Union
+
+from mmhqnet.errors import InputError
+
+
+def read_json(path: Union[str, Path], name: Optional[str] = None) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: The file on this machine.
+        name: What messages call it, if it was fetched from elsewhere.
+
+    Raises:
+        InputError: The file is missing, unreadable or not JSON.
+    """
+    name = name or path
+    try:
+        with open(path, encoding='utf-8') as file:
+            return json.load(file)
+    except OSError as error:
+        raise InputError(f'cannot read {name}: {error.strerror}; check the '
+                         'path (in a config: data_root and ann_file)'
+                         ) from error
+    except ValueError as error:
+        raise InputError(f'{name} is not JSON ({error}); download or convert '
+                         'it again') from error
 
 
 @contextmanager

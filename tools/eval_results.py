@@ -1,4 +1,4 @@
-"""Evaluate COCO result files: box, mask, pose, gender and age AP.
+"""Evaluate COCO result files: box, mask, pose, gender, age and face AP.
 
 The files are those that ``UniHumanMetric`` writes with ``outfile_prefix``, or
 any others in COCO's result format; gender and age need a file whose results
@@ -35,8 +35,12 @@ def parse_args(argv=None):
         '--metric',
         nargs='+',
         metavar='NAME',
-        help='any of box mask pose gender age (default: all that the files '
-        'have)')
+        help='any of box mask pose gender age face, and of --person-fields '
+        '(default: all that the files have)')
+    parser.add_argument(
+        '--person-fields',
+        metavar='CONFIG',
+        help='a config whose person_fields are evaluated too')
     parser.add_argument(
         '--protocol',
         nargs='+',
@@ -49,7 +53,6 @@ def parse_args(argv=None):
         '--age-error',
         nargs='+',
         type=float,
-        default=[10],
         metavar='N',
         help='N of Age-N AP, in years (default: 10)')
     parser.add_argument(
@@ -96,9 +99,11 @@ def run(args):
     from mmhqnet.evaluation import (GroundTruth, HumanEvaluator, ResultFiles,
                                     results_table)
     from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
+    from mmhqnet.structures.person_fields import fields_of_config
 
-    keypoints = load_keypoint_metainfo(args.keypoints)
-    results = ResultFiles(args.results, keypoints['num_keypoints'])
+    fields = fields_of_config(args.person_fields,
+                              load_keypoint_metainfo(args.keypoints))
+    results = ResultFiles(args.results, fields)
     evaluator = HumanEvaluator(
         metrics=args.metric or results.metrics,
         protocols=args.protocol,
@@ -110,8 +115,8 @@ def run(args):
         args.ground_truth,
         classes=[args.category],
         metrics=evaluator.metrics,
-        num_keypoints=keypoints['num_keypoints'])
-    values = evaluator.evaluate(ground_truth, results, keypoints['sigmas'])
+        fields=fields)
+    values = evaluator.evaluate(ground_truth, results)
     print(results_table(values))
     if args.json:
         try:

@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmhqnet.datasets import CocoUniHumanDataset, LoadHumanImage
 from mmhqnet.errors import InputError
 from mmhqnet.registry import DATASETS
+from mmhqnet.structures.person_fields import fields_in
 
 FILTER = dict(filter_empty_gt=True, min_size=32)
 
@@ -231,3 +232,49 @@ def test_the_published_pipelines_run_on_real_photos(photos):
             assert sample['data_samples'].img_shape == (height, width)
             assert min(height, width) <= 800 and max(height, width) <= 1333
             assert len(persons.keypoints) == len(persons.masks) > 0
+
+
+def test_a_test_set_needs_no_annotations(tiny, make_dataset):
+    del tiny['annotations']
+    with pytest.raises(InputError, match="'annotations' must be there"):
+        make_dataset(tiny)
+    dataset = make_dataset(tiny, test_mode=True)
+    assert [dataset[i]['instances'] for i in range(3)] == [[], [], []]
+
+
+ADDED = dict(
+    helmet=dict(type='category', classes=('none', 'helmet')),
+    height_cm=dict(type='number', error=10))
+
+
+def test_added_fields(tiny, make_dataset):
+    full, partly, crowd = tiny['annotations'][:3]
+    full.update(helmet='helmet', height_cm=181.5)
+    partly.update(helmet=0, height_cm=90, valid=dict(height_cm=0))
+    dataset = make_dataset(
+        tiny,
+        person_fields=ADDED,
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadHumanAnnotations'),
+            dict(type='PackHumanInputs')
+        ])
+    instances = dataset[0]['data_samples'].gt_instances
+    assert instances.helmet.tolist() == [1, 0]
+    assert instances.height_cm[0] == 181.5 and instances.height_cm[1].isnan()
+    ignored = dataset[0]['data_samples'].ignored_instances
+    assert ignored.helmet.tolist() == [-1]
+    # Others read them from the metainfo.
+    table = fields_in(dataset.metainfo)
+    assert table['helmet'].classes == ('none', 'helmet')
+    assert table == dataset.person_fields == dataset.get_data_info(
+        0)['person_fields']
+
+
+def test_malformed_added_fields(tiny, make_dataset):
+    tiny['annotations'][0]['helmet'] = 'cap'
+    with pytest.raises(InputError, match="annotation 11: 'helmet' must be 0"):
+        make_dataset(tiny, person_fields=ADDED)
+    with pytest.raises(InputError, match='person_fields.helmet: unknown opt'):
+        make_dataset(
+            tiny, person_fields=dict(helmet=dict(type='number', classes=1)))

@@ -8,6 +8,7 @@ import pytest
 from pycocotools import mask as mask_utils
 
 from mmhqnet.datasets.annotations.rules import find_problems
+from mmhqnet.structures.person_fields import resolve_fields
 
 FOLDER = Path(__file__).parents[2] / 'tools/dataset_converters'
 
@@ -79,7 +80,7 @@ def test_ochuman(tmp_path):
             ] == ['000001.jpg', '000002.jpg']  # by number, without empty ones
     assert [i['file_name'] for i in test['images']] == ['000003.jpg']
     assert [a['id'] for a in val['annotations']] == [1, 2]
-    assert list(find_problems(val, 17, ())) == []
+    assert list(find_problems(val)) == []
 
     person = test['annotations'][0]
     assert person['image_id'] == test['images'][0]['id'] == 1
@@ -110,8 +111,8 @@ def test_ochuman_errors(tmp_path, capsys):
     ('keypoints', [1, 2], "'keypoints' must be x, y and visibility"),
     ('keypoints', [1, 2, 7] * 19, 'visibility (0 to 3) of 19 keypoints'),
     ('segms', dict(height=9), 'height and width of the image, [80, 60]'),
-    ('segms', dict(height=80, width=60, outer=[[1, 'x']], inner=[]),
-     "'segms' must have polygons"),
+    ('segms', dict(height=80, width=60, outer=[[1, 'x']],
+                   inner=[]), "'segms' must have polygons"),
     ('segms', dict(height=80, width=60, outer=[]), 'in inner'),
 ])
 def test_malformed_persons_of_ochuman(tmp_path, capsys, field, value, message):
@@ -122,8 +123,8 @@ def test_malformed_persons_of_ochuman(tmp_path, capsys, field, value, message):
     assert message in error and not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('field, value', [('file_name', None),
-                                          ('height', -1), ('width', 10**400)])
+@pytest.mark.parametrize('field, value', [('file_name', None), ('height', -1),
+                                          ('width', 10**400)])
 def test_malformed_images_of_ochuman(tmp_path, capsys, field, value):
     broken = ochuman()
     broken['images'][0][field] = value
@@ -176,7 +177,8 @@ def test_crowdpose(tmp_path, width, height):
     out = json.loads((tmp_path / 'new/out.json').read_text())
     assert out['annotations'][0]['area'] == pytest.approx(.53 * 500 * 300)
     assert out['images'][0] == crowdpose(640, 480)['images'][0]
-    assert list(find_problems(out, 14, ())) == []
+    fields = resolve_fields(keypoints=dict(num_keypoints=14))
+    assert list(find_problems(out, fields)) == []
 
 
 def test_crowdpose_person_without_keypoints(tmp_path):

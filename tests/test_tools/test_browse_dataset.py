@@ -71,7 +71,7 @@ def test_it_starts_again_when_the_photos_run_out(tmp_path):
 
 
 @pytest.mark.parametrize('dataset, message', [
-    (dict(ann_file='absent.json'), 'cannot read annotation file .*absent'),
+    (dict(ann_file='absent.json'), 'cannot read .*absent.json'),
     ({
         'data_prefix.img': 'nowhere/'
     }, 'cannot read image .*nowhere'),

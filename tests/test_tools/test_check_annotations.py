@@ -105,4 +105,4 @@ def test_files_that_cannot_be_read(check, capsys):
     with pytest.raises(SystemExit) as end:
         TOOL['main'](['absent.json'])
     assert end.value.code == 2
-    assert 'cannot read annotation file absent.json' in capsys.readouterr().err
+    assert 'cannot read absent.json' in capsys.readouterr().err

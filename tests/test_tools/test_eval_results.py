@@ -75,7 +75,7 @@ def test_backend(files, tmp_path, backend):
     (['--metric', 'bbox'], 'choose from box, mask, pose, gender, age'),
     (['--metric', 'mask'], 'there are no segm results'),
     (['--protocol', 'fair'], 'choose from official, ignore_unlabelled'),
-    (['--category', 'face'], "there is no category 'face'"),
+    (['--category', 'face'], "a category named 'face'"),
     (['--keypoints', 'octopus'], 'octopus'),
     (['--json', '/nowhere/ap.json'], '--json /nowhere/ap.json: No such file'),
 ])
@@ -93,7 +93,7 @@ def test_malformed_ground_truth(files, tmp_path, capsys):
     (tmp_path / 'val.json').write_text(json.dumps(broken))
     with pytest.raises(SystemExit):
         MAIN(files)
-    assert "val.json: annotation 2: field 'age'" in capsys.readouterr().err
+    assert "val.json: annotation 2: 'age'" in capsys.readouterr().err
 
 
 def test_help_answers_at_once():

@@ -114,10 +114,9 @@ def test_attributes_from_votes(merge, coco, tmp_path, suffix):
                        f'{second},a,male,adult,\n'
                        f'{second},b,female,adult,\n')
     labels = tmp_path / f'labels.{suffix}'
-    votes['main']([
-        str(ballots), '--out',
-        str(labels), '--age-groups', 'child', 'adult'
-    ])
+    votes['main'](
+        [str(ballots), '--out',
+         str(labels), '--age-groups', 'child', 'adult'])
     merged = merge('--attributes', str(labels))
     one, two = merged['annotations'][:2]
     assert (one['gender'], one['age']) == (1, 31)  # 30.5 years
@@ -174,7 +173,7 @@ def test_joining_twice_changes_nothing(merge, coco, wholebody):
 def test_the_result_is_a_proper_file(merge, wholebody):
     from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS, find_problems
     merged = merge('--version', 'v2', wholebody=wholebody)
-    assert list(find_problems(merged, 17, EXTRA_FIELDS)) == []
+    assert list(find_problems(merged, extra_fields=EXTRA_FIELDS)) == []
 
 
 def test_images_without_persons(merge, coco):

@@ -65,25 +65,20 @@ def read_persons(path):
     Raises:
         InputError: The file is malformed; names the annotation and field.
     """
-    from mmhqnet.datasets.annotations.rules import (UNLABELLED, find_problems,
-                                                    is_flagged_valid,
-                                                    read_annotation_file)
+    from mmhqnet.datasets.annotations.rules import find_problems
     from mmhqnet.errors import InputError
-    content = read_annotation_file(path)
-    for problem in find_problems(content, num_keypoints=17):
+    from mmhqnet.files import read_json
+    from mmhqnet.structures.person_fields import FIELDS
+    content = read_json(path)
+    for problem in find_problems(content):
         raise InputError(f'{path}: {problem}')
-
-    def label(annotation, field):
-        value = annotation.get(field)
-        valid = is_flagged_valid(annotation, field)
-        return value if valid and value not in UNLABELLED else None
-
     categories = {
         category['id']
         for category in content['categories'] if category['name'] == 'person'
     }
     return len(content['images']), [
-        Person(label(annotation, 'gender'), label(annotation, 'age'))
+        Person(FIELDS['gender'].judge(annotation),
+               FIELDS['age'].judge(annotation))
         for annotation in content['annotations']
         if annotation['category_id'] in categories
         and not annotation.get('iscrowd')

@@ -37,6 +37,10 @@ def parse_args(argv=None):
         metavar='NAME',
         help='the category to look at (default: %(default)s)')
     parser.add_argument(
+        '--person-fields',
+        metavar='CONFIG',
+        help='a config whose person_fields are looked at too')
+    parser.add_argument(
         '--ids',
         type=int,
         default=5,
@@ -72,20 +76,21 @@ def summarise(problems, num_ids):
     return lines
 
 
-def count_labels(content, name):
+def count_labels(content, name, fields):
     """Count what is labelled in a file without problems.
 
     Args:
         content (dict): The file's content.
         name (str): The category to look at.
+        fields (dict[str, PersonField]): The table of person fields.
 
     Returns:
         dict: Numbers of images, annotations (under the name of the
-        category), crowds and of each label, extra fields only if there are
-        any.
+        category), crowds and of each label; labels that not all files have
+        only if there are any.
     """
-    from mmhqnet.datasets.annotations.rules import (EXTRA_FIELDS, UNLABELLED,
-                                                    is_labelled)
+    from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS
+    from mmhqnet.structures.person_fields import STANDARD
     categories = {
         category['id']
         for category in content['categories'] if category['name'] == name
@@ -94,28 +99,25 @@ def count_labels(content, name):
         annotation for annotation in content['annotations']
         if annotation['category_id'] in categories
     ]
-
-    def labelled(field, flag):
-        return sum(
-            is_labelled(annotation, field, flag) and annotation[field] not in (
-                *UNLABELLED, []) for annotation in annotations)
-
     counts = {
         'images': len(content['images']),
-        f'{name}s': len(annotations)
+        f'{name}s': len(annotations),
+        'crowds': sum(bool(a.get('iscrowd')) for a in annotations)
     }
-    counts.update(
-        crowds=sum(bool(a.get('iscrowd')) for a in annotations),
-        keypoints=sum(
-            is_labelled(a, 'keypoints', 'keypoints_2d')
-            and any(a['keypoints'][2::3]) for a in annotations),
-        masks=labelled('segmentation', 'segmentation'),
-        gender=labelled('gender', 'gender'),
-        age=labelled('age', 'age'))
-    for field, extra in EXTRA_FIELDS.items():
-        number = labelled(field, extra.flag)
-        if number and field != 'valid':  # that is no label
-            counts[field] = number
+    for field in fields.values():
+        if field.kind in ('person', 'area'):
+            continue
+        labels = [field.judge(annotation) for annotation in annotations]
+        number = sum(
+            any(label[2::3]) if field.kind == 'points' else label is not None
+            for label in labels)
+        if number or field.name in STANDARD:
+            counts['masks' if field.kind == 'mask' else field.key] = number
+    for key, extra in EXTRA_FIELDS.items():
+        number = sum(
+            extra.is_given(a, key) and a[key] != [] for a in annotations)
+        if number and key not in counts and key != 'valid':  # that is no label
+            counts[key] = number
     return counts
 
 
@@ -131,26 +133,24 @@ def run(args):
     Raises:
         InputError: If the file cannot be read or is not JSON.
     """
-    from mmhqnet.datasets.annotations.rules import (EXTRA_FIELDS,
-                                                    find_problems,
-                                                    read_annotation_file)
+    from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS, find_problems
+    from mmhqnet.files import read_json
     from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
+    from mmhqnet.structures.person_fields import fields_of_config
 
-    num_keypoints = load_keypoint_metainfo(args.keypoints)['num_keypoints']
-    content = read_annotation_file(args.file)
+    fields = fields_of_config(args.person_fields,
+                              load_keypoint_metainfo(args.keypoints))
+    content = read_json(args.file)
     problems = list(
         find_problems(
-            content,
-            num_keypoints,
-            EXTRA_FIELDS, [args.category],
-            strict=True))
+            content, fields, EXTRA_FIELDS, [args.category], strict=True))
     if problems:
         lines = summarise(problems, args.ids)
         print(f'{args.file}: {len(problems)} problems of {len(lines)} kinds')
         print('\n'.join(lines))
         return 1
     print(f'{args.file}: no problems')
-    for name, number in count_labels(content, args.category).items():
+    for name, number in count_labels(content, args.category, fields).items():
         print(f'{number:8d} {name}')
     return 0
 

@@ -67,19 +67,20 @@ def run(args):
     Raises:
         InputError: The file cannot be read or is malformed.
     """
-    from mmhqnet.datasets.annotations.rules import (find_problems,
-                                                    read_annotation_file)
+    from mmhqnet.datasets.annotations.rules import find_problems
     from mmhqnet.errors import InputError
-    from mmhqnet.files import write_json
+    from mmhqnet.files import read_json, write_json
+    from mmhqnet.structures.person_fields import resolve_fields
 
-    content = read_annotation_file(args.annotations)
+    content = read_json(args.annotations)
     try:
         for annotation in content['annotations']:
             _, _, width, height = annotation['bbox']
             annotation['area'] = AREA_OF_BOX * width * height
     except (KeyError, TypeError, ValueError, OverflowError):
         pass  # the check below says what is wrong
-    for problem in find_problems(content, 14, ()):
+    fields = resolve_fields(keypoints=dict(num_keypoints=14))
+    for problem in find_problems(content, fields):
         raise InputError(f'{args.annotations}: {problem}; is this an '
                          'annotation file of CrowdPose?')
     if not all('crowdIndex' in image for image in content['images']):

@@ -101,8 +101,8 @@ def read_checked(path, check):
     Raises:
         InputError: If the file cannot be read or has a problem.
     """
-    from mmhqnet.datasets.annotations.rules import read_annotation_file
-    content = read_annotation_file(path)
+    from mmhqnet.files import read_json
+    content = read_json(path)
     for problem in check(content):
         raise input_error(f'{path}: {problem}; correct the file')
     return content
@@ -121,9 +121,9 @@ def read_attributes(path):
     Raises:
         InputError: If the file cannot be read or is malformed.
     """
-    from mmhqnet.datasets.annotations.rules import read_annotation_file
+    from mmhqnet.files import read_json
     if path.endswith('.json'):
-        rows = read_annotation_file(path)
+        rows = read_json(path)
         if not (isinstance(rows, list)
                 and all(isinstance(row, dict) for row in rows)):
             raise input_error(f'{path}: must be a list of dicts with '
@@ -369,7 +369,9 @@ def run(args):
     """
     from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS, find_problems
 
-    base = join(args, lambda content: find_problems(content, 17, EXTRA_FIELDS))
+    base = join(
+        args,
+        lambda content: find_problems(content, extra_fields=EXTRA_FIELDS))
     paths = [args.out] + (args.split[1:] if args.split else [])
     for path, content in zip(paths, choose(base, args)):
         write(path, content)

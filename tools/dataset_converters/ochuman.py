@@ -92,7 +92,7 @@ def find_problem(image, num_keypoints):
 
 def find_problem_of_person(person, image, num_keypoints):
     """Look through a person; see :func:`find_problem`."""
-    from mmhqnet.datasets.annotations.rules import are_numbers
+    from mmhqnet.structures.label_rules import are_numbers
     box, keypoints, segments = (
         person.get(field) for field in ('bbox', 'keypoints', 'segms'))
     if not (are_numbers(box) and len(box) == 4):
@@ -103,7 +103,8 @@ def find_problem_of_person(person, image, num_keypoints):
                 f'{num_keypoints} keypoints')
     size = [image['height'], image['width']]
     if not (isinstance(segments, dict)
-            and [segments.get('height'), segments.get('width')] == size):
+            and [segments.get('height'),
+                 segments.get('width')] == size):
         return f"'segms' must have height and width of the image, {size}"
     for part in ('outer', 'inner'):
         polygons = segments.get(part)
@@ -183,9 +184,9 @@ def read(path):
     Raises:
         InputError: The file cannot be read or is malformed.
     """
-    from mmhqnet.datasets.annotations.rules import read_annotation_file
     from mmhqnet.errors import InputError
-    content = read_annotation_file(path)
+    from mmhqnet.files import read_json
+    content = read_json(path)
     try:
         names = list(content['keypoint_names'])
         images = sorted(content['images'], key=lambda i: i['image_id'])

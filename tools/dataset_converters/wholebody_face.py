@@ -39,11 +39,8 @@ def is_valid(person):
     Returns:
         bool: False also for boxes of zeros.
     """
-    from mmhqnet.datasets.annotations.rules import is_labelled
-    if not person.get('face_valid', True):
-        return False
-    return (is_labelled(person, 'face_box', 'face')
-            and min(person['face_box'][2:]) > 0)
+    from mmhqnet.structures.person_fields import FIELDS
+    return FIELDS['face'].is_labelled(person)
 
 
 def run(args):
@@ -55,13 +52,12 @@ def run(args):
     Raises:
         InputError: The file cannot be read, is malformed or has no faces.
     """
-    from mmhqnet.datasets.annotations.rules import (find_problems,
-                                                    read_annotation_file)
+    from mmhqnet.datasets.annotations.rules import find_problems
     from mmhqnet.errors import InputError
-    from mmhqnet.files import write_json
+    from mmhqnet.files import read_json, write_json
 
-    content = read_annotation_file(args.annotations)
-    for problem in find_problems(content, 17, ['face_box']):
+    content = read_json(args.annotations)
+    for problem in find_problems(content):
         raise InputError(f'{args.annotations}: {problem}; correct the file')
     faces = []
     for person in filter(is_valid, content['annotations']):

@@ -11,7 +11,10 @@ from pycocotools import mask as mask_utils
 
 from mmhqnet.errors import InputError
 from mmhqnet.registry import TRANSFORMS
+from mmhqnet.structures.person_fields import fields_in
 from mmhqnet.structures.run_length_masks import RunLengthMasks
+
+from .persons import join_persons
 
 # After the start of a JPEG: no filler, stuffed byte, restart or start marker.
 _JPEG_MARKER = re.compile(rb'\xff([^\x00\x01\xd0-\xd8\xff])')
@@ -56,24 +59,18 @@ def _png_ends(content: bytes) -> bool:
 
 @TRANSFORMS.register_module()
 class LoadHumanImage(LoadImageFromFile):
-    """Read an image, or say in one line which file cannot be read and why.
+    """Read an image, or say in one line which file cannot be used and why.
 
     Takes the arguments of mmcv's ``LoadImageFromFile`` and gives the same
     image.
     """
 
     def transform(self, results: dict) -> Optional[dict]:
-        """Read ``results['img_path']``.
-
-        Args:
-            results (dict): Result dict from the dataset.
-
-        Returns:
-            dict | None: With ``img`` (H, W, 3), ``img_shape`` and
-            ``ori_shape``; None if it failed and ``ignore_empty`` is set.
+        """Read ``results['img_path']``; None if ``ignore_empty`` and failed.
 
         Raises:
-            InputError: If the file is missing, truncated or not an image.
+            InputError: The file is missing, truncated, not an image, or of
+                another size than the annotation file says.
         """
         path = results['img_path']
         if self.ignore_empty:
@@ -88,38 +85,48 @@ class LoadHumanImage(LoadImageFromFile):
             raise InputError(
                 f'image {path} is truncated; copy or download it again')
         try:
-            return super().transform(results)
+            results = super().transform(results)
         except (AssertionError, OSError, cv2.error) as error:
             raise InputError(f'{path} is not an image or is damaged; copy or '
                              'download it again') from error
+        _check_size(results)
+        return results
+
+
+def _check_size(results: dict) -> None:
+    """Refuse another photo than the labels were made on."""
+    size = results['ori_shape']
+    annotated = (results.get('height', size[0]), results.get('width', size[1]))
+    if size == annotated:
+        return
+    remedy = 'use the photo that they belong to'
+    if size == annotated[::-1]:
+        remedy = ('its EXIF data may rotate it: load it with '
+                  "color_type='color_ignore_orientation', or save it upright")
+    raise InputError(f'image {results["img_path"]} has height and width '
+                     f'{size}, but {annotated} in the annotation file; '
+                     f'{remedy}')
 
 
 @TRANSFORMS.register_module()
 class LoadHumanAnnotations(LoadAnnotations):
-    """Turn the labels of an image's persons (n) into arrays.
+    """Turn the labels of an image's persons (n) into columns.
 
-    Needs ``instances`` and ``num_keypoints`` (K) as
-    :class:`CocoUniHumanDataset` gives them. Crowds are among the n persons.
-
-    Added keys, beside mmdet's ``gt_bboxes`` (n, 4), ``gt_bboxes_labels`` and
-    ``gt_ignore_flags`` (n,):
+    Needs ``instances`` as :class:`CocoUniHumanDataset` gives them. Crowds are
+    among the n persons. Added keys, beside mmdet's ``gt_bboxes`` (n, 4),
+    ``gt_bboxes_labels`` and ``gt_ignore_flags`` (n,):
 
     - ``gt_masks`` (RunLengthMasks, which are BitmapMasks): n masks of the
       image's size, empty for persons without one; ``gt_mask_valid``: (n,)
-      bool, False for those.
-    - ``gt_keypoints``: (n, K, 2) float32, pixels; ``gt_keypoints_visible``:
-      (n, K) float32, COCO's visibility, 0 is not labelled.
-    - ``gt_areas``: (n,) float32, square pixels.
-    - ``gt_genders``: (n,) int64, 0 male, 1 female, -1 unknown.
-    - ``gt_ages``: (n,) int64, 0..84, -1 unknown.
+      bool, False for those;
+    - ``gt_<column>`` of each row of the table of person fields;
     - ``gt_extra_fields``: (n,) dicts, in the pixels of the file, if the data
       set keeps extra fields.
 
     Args:
-        with_mask (bool): Whether to load masks. Defaults to True.
-        with_keypoints (bool): Whether to load keypoints. Defaults to True.
-        with_attributes (bool): Whether to load gender and age. Defaults to
-            True.
+        with_mask: Whether to load masks.
+        with_keypoints: Whether to load fields that are points.
+        with_attributes: Whether to load categories and numbers.
         **kwargs: Arguments of mmdet's ``LoadAnnotations``.
     """
 
@@ -133,40 +140,33 @@ class LoadHumanAnnotations(LoadAnnotations):
         self.with_attributes = with_attributes
 
     def transform(self, results: dict) -> dict:
-        """Load the labels.
-
-        Args:
-            results (dict): Result dict from the dataset.
-
-        Returns:
-            dict: With the keys above.
-        """
+        """Load the labels."""
         if 'instances' not in results:
             return results  # of an image that nobody labelled
         results = super().transform(results)
         instances = results['instances']
-        results['gt_areas'] = np.array(
-            [instance['area'] for instance in instances], np.float32)
-        if self.with_keypoints:
-            self._load_kps(results)
-        if self.with_attributes:
-            for key, name in (('gt_genders', 'gender'), ('gt_ages', 'age')):
-                results[key] = np.array(
-                    [instance[name] for instance in instances], np.int64)
+        left_out = set()
+        if not self.with_keypoints:
+            left_out |= {'points'}
+        if not self.with_attributes:
+            left_out |= {'category', 'number'}
+        for field in fields_in(results).values():
+            if not field.is_mmdets and field.kind not in left_out:
+                labels = [instance.get(field.key) for instance in instances]
+                for column, values in field.load(labels).items():
+                    results[f'gt_{column}'] = values
         if any('extra_fields' in instance for instance in instances):
             extra_fields = np.empty(len(instances), object)
             extra_fields[:] = [
                 instance['extra_fields'] for instance in instances
             ]
             results['gt_extra_fields'] = extra_fields
+        if results.get('gt_bboxes') is not None:
+            join_persons(results)
         return results
 
     def _load_kps(self, results: dict) -> None:
-        keypoints = np.array(
-            [instance['keypoints'] for instance in results['instances']],
-            np.float32).reshape(-1, results['num_keypoints'], 3)
-        results['gt_keypoints'] = keypoints[..., :2].copy()
-        results['gt_keypoints_visible'] = keypoints[..., 2].copy()
+        """NOTE as all fields, keypoints are loaded by the table."""
 
     def _load_masks(self, results: dict) -> None:
         # Unlike the parent, a person without a usable mask is not ignored:

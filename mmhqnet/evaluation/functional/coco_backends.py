@@ -7,6 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from mmhqnet.errors import InputError
+from mmhqnet.structures.person_fields import PersonField
 
 from .greedy_matching import AREA_RANGES, IOU_THRESHOLDS
 from .ground_truth import GroundTruth
@@ -66,29 +67,21 @@ _POSE_STATISTICS = (
 )
 
 
-def statistics_of(iou_type: str, exclude_small: bool) -> List[Statistic]:
-    """What is reported for a task.
+def statistics_of(field: PersonField, exclude_small: bool) -> List[Statistic]:
+    """What is reported for a task; ``exclude_small``: also AP without small
+    persons.
 
     Small persons have no keypoints in COCO, so they are out of pose AP
-    anyway.
-
-    Args:
-        iou_type (str): 'bbox', 'segm' or 'keypoints'.
-        exclude_small (bool): Also AP without small persons.
-
-    Returns:
-        list[Statistic]: The statistics.
+    anyway, and a box at a person has a size of its own.
     """
-    if iou_type == 'keypoints':
+    if field.iou_type == 'keypoints':
         return list(_POSE_STATISTICS)
-    return list(_BOX_STATISTICS) + exclude_small * list(_NO_SMALL_STATISTICS)
+    of_persons = exclude_small and field.kind in ('person', 'mask')
+    return list(_BOX_STATISTICS) + of_persons * list(_NO_SMALL_STATISTICS)
 
 
 class CocoBackend:
     """COCO evaluation through one of three libraries with one interface.
-
-    Args:
-        name (str): 'pycocotools', 'faster_coco_eval' or 'hotcoco'.
 
     Raises:
         InputError: An unknown name or a library that is not installed.
@@ -124,24 +117,20 @@ class CocoBackend:
     def evaluate(self,
                  ground_truth: GroundTruth,
                  results: List[dict],
-                 iou_type: str,
+                 metric: str,
                  statistics: Sequence[Statistic],
-                 sigmas: Optional[np.ndarray] = None,
                  image_ids: Optional[Sequence] = None) -> Dict[str, float]:
         """Evaluate one task.
 
         Args:
-            ground_truth (GroundTruth): The persons.
-            results (list[dict]): COCO results of that task.
-            iou_type (str): 'bbox', 'segm' or 'keypoints'.
-            statistics (Sequence[Statistic]): What to report.
-            sigmas (np.ndarray, optional): OKS sigmas, shape (K, ).
-            image_ids (Sequence, optional): Images to look at. Defaults to
-                all.
+            ground_truth: The persons.
+            results: COCO results of that task.
+            metric: Its row of the ground truth's table.
+            statistics: What to report.
+            image_ids: Images to look at. Defaults to all.
 
         Returns:
-            dict[str, float]: Value of each statistic; -1 where there is no
-            ground truth.
+            Value of each statistic; -1 where there is no ground truth.
 
         Raises:
             InputError: Image ids are strings, which only pycocotools takes.
@@ -155,11 +144,13 @@ class CocoBackend:
             image_ids = ground_truth.images
         if not len(image_ids):  # would mean all of them below
             return {statistic.name: -1. for statistic in statistics}
+        field = ground_truth.fields[metric]
+        iou_type = field.iou_type
         areas = list(dict.fromkeys(stat.area for stat in statistics))
         max_dets = sorted({stat.max_dets for stat in statistics})
         with contextlib.redirect_stdout(io.StringIO()):
             coco_gt = self._dataset(ground_truth,
-                                    ground_truth.coco_annotations(iou_type))
+                                    ground_truth.coco_annotations(metric))
             if results:
                 if self.name != 'hotcoco':  # the others write into them
                     results = [dict(result) for result in results]
@@ -173,13 +164,15 @@ class CocoBackend:
             params.areaRng = [list(AREA_RANGES[area]) for area in areas]
             params.areaRngLbl = areas
             params.maxDets = max_dets
-            if iou_type == 'keypoints' and sigmas is not None:
-                params.kpt_oks_sigmas = np.asarray(sigmas, float)
+            if iou_type == 'keypoints' and field.sigmas:
+                params.kpt_oks_sigmas = np.asarray(field.sigmas, float)
             evaluator.evaluate()
             evaluator.accumulate()
         precision = np.asarray(evaluator.eval['precision'])
         recall = np.asarray(evaluator.eval['recall'])
 
+        # precision: (thresholds, recalls, categories, areas, max_dets);
+        # recall: the same without recalls
         values = {}
         for stat in statistics:
             table = recall if stat.is_recall else precision

@@ -1,17 +1,19 @@
 """COCO person annotations, checked once, for every evaluator."""
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from mmhqnet.datasets.annotations.rules import is_flagged_valid
+from mmhqnet.datasets.annotations.rules import (Problem, image_problems,
+                                                person_problems,
+                                                reference_problems,
+                                                structure_problems)
 from mmhqnet.errors import InputError
+from mmhqnet.files import read_json
+from mmhqnet.structures.label_rules import is_flagged_valid, is_number, shown
+from mmhqnet.structures.person_fields import FIELDS, STANDARD, PersonField
 
-from .annotation_checks import (Entry, check_area, check_attribute, check_box,
-                                check_crowd, check_flag, check_image_id,
-                                check_keypoints, check_segmentation,
-                                field_error, is_number, read_json)
 from .attributes import Persons
-from .tasks import TASKS
+from .tasks import check_names, metrics_of
 
 
 class GroundTruth:
@@ -24,13 +26,12 @@ class GroundTruth:
     out.
 
     Args:
-        dataset (dict): COCO dataset with ``images``, ``annotations`` and
+        dataset: COCO dataset with ``images``, ``annotations`` and
             ``categories``.
-        classes (Sequence[str]): Names of the categories to evaluate.
-        source (str): What to call the data in error messages.
-        metrics (Sequence[str]): Tasks whose labels are needed. Defaults to
-            all.
-        num_keypoints (int): Keypoints of a person. Defaults to 17.
+        classes: Names of the categories to evaluate.
+        source: What to call the data in error messages.
+        metrics: Rows of the table whose labels are needed.
+        fields: The table of person fields.
 
     Raises:
         InputError: Naming file, annotation id and field of what is malformed.
@@ -40,56 +41,46 @@ class GroundTruth:
                  dataset: dict,
                  classes: Sequence[str] = ('person', ),
                  source: str = 'ground truth',
-                 metrics: Sequence[str] = tuple(TASKS),
-                 num_keypoints: int = 17) -> None:
-        self.source = source
-        for key in ('images', 'annotations', 'categories'):
-            if not isinstance(dataset, dict) or not isinstance(
-                    dataset.get(key), list) or not all(
-                        isinstance(entry, dict) for entry in dataset[key]):
-                raise InputError(f"{source}: the list '{key}' is missing or "
-                                 'malformed; is this a COCO annotation file?')
-        self.images = self._index_images(dataset['images'], 'mask' in metrics)
-        self.categories = self._select_categories(dataset['categories'],
-                                                  classes)
+                 metrics: Sequence[str] = STANDARD,
+                 fields: Mapping[str, PersonField] = FIELDS) -> None:
+        self.source, self.fields = source, fields
+        self.metrics = check_names(metrics, metrics_of(fields), 'metric')
+        self._refuse(structure_problems(dataset, classes))
+        self.images: Dict = {}
+        sides = ('height', 'width') if 'mask' in self.metrics else ()
+        for image in dataset['images']:
+            self._refuse(image_problems(image, self.images, sides))
+        by_name = {c['name']: c for c in dataset['categories']}
+        self.categories = [by_name[name] for name in classes]
         self.cat_ids = [category['id'] for category in self.categories]
+        names = {c['id']: c['name'] for c in dataset['categories']}
         self.annotations: List[dict] = []
-        known_ids = [category.get('id') for category in dataset['categories']]
-        for ann in dataset['annotations']:
-            if self._counts(ann, known_ids):
-                ann = self._normalise(ann, metrics, num_keypoints)
-                ann['id'] = len(self.annotations) + 1
-                self.annotations.append(ann)
+        for annotation in dataset['annotations']:
+            self._add(annotation, names)
+
+    def _refuse(self, problems: Iterator[Problem]) -> None:
+        for problem in problems:
+            raise InputError(f'{self.source}: {problem}')
 
     @classmethod
     def from_file(cls, path: str, **kwargs) -> 'GroundTruth':
-        """Read and check an annotation file.
-
-        Args:
-            path (str): COCO-style JSON file.
-            **kwargs: As for the class.
-
-        Returns:
-            GroundTruth: The checked annotations.
-
-        Raises:
-            InputError: The file is missing, not JSON, or malformed.
-        """
+        """Read and check an annotation file; ``kwargs`` as for the class."""
         return cls(read_json(path), source=str(path), **kwargs)
 
     @classmethod
-    def from_samples(cls, records: Sequence[dict], classes: Sequence[str],
+    def from_samples(cls,
+                     records: Sequence[dict],
+                     classes: Sequence[str],
+                     fields: Mapping[str, PersonField] = FIELDS,
                      **kwargs) -> 'GroundTruth':
         """Collect the persons that the data set put into the samples.
 
         Args:
-            records (Sequence[dict]): Per image ``img_id``, ``ori_shape`` and
-                ``instances`` as :class:`CocoUniHumanDataset` makes them.
-            classes (Sequence[str]): Names of the labels.
+            records: Per image ``img_id``, ``ori_shape`` and ``instances`` as
+                :class:`CocoUniHumanDataset` makes them.
+            classes: Names of the labels.
+            fields: The table of person fields.
             **kwargs: As for the class.
-
-        Returns:
-            GroundTruth: The persons.
 
         Raises:
             InputError: The samples carry no instances.
@@ -107,7 +98,7 @@ class GroundTruth:
             for instance in record['instances']:
                 annotations.append(
                     dict(
-                        _coco_annotation(instance),
+                        _coco_annotation(instance, fields),
                         id=len(annotations) + 1,
                         image_id=record['img_id']))
         categories = [
@@ -115,7 +106,8 @@ class GroundTruth:
         ]
         dataset = dict(
             images=images, annotations=annotations, categories=categories)
-        return cls(dataset, classes, source='instances', **kwargs)
+        return cls(
+            dataset, classes, source='instances', fields=fields, **kwargs)
 
     def check_prediction(self,
                          image_id,
@@ -123,10 +115,9 @@ class GroundTruth:
         """Check that predictions can be those of an image.
 
         Args:
-            image_id (int | str): The image.
-            mask_size (Sequence[int], optional): Height and width of a
-                predicted mask. One of another size than the image would match
-                nothing, without a word.
+            image_id: The image.
+            mask_size: Height and width of a predicted mask. One of another
+                size than the image would match nothing, without a word.
 
         Raises:
             InputError: There is no such image, or it has another size.
@@ -146,130 +137,85 @@ class GroundTruth:
                 f'has {list(mask_size)}; masks must be in pixels of the '
                 'original image')
 
-    def _index_images(self, images: Sequence[dict],
-                      with_size: bool) -> Dict[int, dict]:
-        by_id = {}
-        for image in images:
-            image_id = image.get('id')
-            if not isinstance(image_id, (int, str)) or image_id in by_id:
-                raise InputError(f"{self.source}: image {image_id!r}: field "
-                                 "'id' must be a unique number or string")
-            for side in ('height', 'width') if with_size else ():
-                if not (type(image.get(side)) is int and image[side] > 0):
-                    raise field_error(
-                        Entry(self.source, 'image', image_id), side,
-                        'must be a whole number of pixels, got '
-                        f'{image.get(side)!r}')
-            by_id[image_id] = image
-        return by_id
-
-    def _select_categories(self, categories: Sequence[dict],
-                           classes: Sequence[str]) -> List[dict]:
-        by_name = {
-            category['name']: category
-            for category in categories
-            if isinstance(category.get('name'), str) and 'id' in category
+    def _add(self, annotation: dict, names: Dict) -> None:
+        """Add an annotation if it has a class to evaluate and a box."""
+        if not isinstance(annotation, dict):
+            raise InputError(f"{self.source}: 'annotations' must be a list of "
+                             f'dicts, found {shown(annotation)}')
+        self._refuse(reference_problems(annotation, self.images, names))
+        if annotation['category_id'] not in self.cat_ids:
+            return
+        needed = {
+            name: self.fields[name]
+            for name in ('box', 'area', *self.metrics)
         }
-        for name in classes:
-            if name not in by_name:
-                raise InputError(
-                    f'{self.source}: there is no category {name!r}, only '
-                    f'{", ".join(map(repr, by_name)) or "none"}')
-        return [by_name[name] for name in classes]
-
-    def _counts(self, ann: dict, known_ids: Sequence) -> bool:
-        """Whether an annotation has a class to evaluate and a valid box."""
-        entry = Entry(self.source, 'annotation', ann.get('id'))
-        if ann.get('category_id') not in known_ids:
-            raise field_error(
-                entry, 'category_id',
-                f'is the id of no category: {ann.get("category_id")!r}')
-        has_box = check_flag(ann, 'bboxes', entry)
-        return has_box and ann['category_id'] in self.cat_ids
-
-    def _normalise(self, ann: dict, metrics: Sequence[str],
-                   num_keypoints: int) -> dict:
-        entry = Entry(self.source, 'annotation', ann.get('id'))
-        image_id = check_image_id(ann, entry)
-        if image_id not in self.images:
-            raise field_error(entry, 'image_id',
-                              f'is the id of no image: {image_id!r}')
+        self._refuse(
+            person_problems(
+                annotation,
+                self.images[annotation['image_id']],
+                needed,
+                strict=True,
+                needed=('box', )))
+        if not is_flagged_valid(annotation, 'bboxes'):
+            return
+        box = list(map(float, annotation['bbox']))
+        area = annotation.get('area')
         person = dict(
-            image_id=image_id,
-            category_id=ann['category_id'],
-            bbox=check_box(ann, entry),
-            area=check_area(ann, entry),
-            iscrowd=check_crowd(ann, entry))
-        if 'mask' in metrics:
-            person['segmentation'] = check_segmentation(
-                ann, self.images[image_id], entry) if is_flagged_valid(
-                    ann, 'segmentation') else None
-        if 'pose' in metrics:
-            labelled = is_flagged_valid(ann, 'keypoints_2d')
-            person['keypoints'] = check_keypoints(ann if labelled else {},
-                                                  num_keypoints, entry)
-            person['num_keypoints'] = sum(
-                visible > 0 for visible in person['keypoints'][2::3])
-        for attribute in ('gender', 'age'):
-            if attribute in metrics:
-                person[attribute] = check_attribute(
-                    ann, attribute, entry) if is_flagged_valid(
-                        ann, attribute) else None
-        return person
+            id=len(self.annotations) + 1,
+            image_id=annotation['image_id'],
+            category_id=annotation['category_id'],
+            bbox=box,
+            area=box[2] * box[3] if area is None else float(area),
+            iscrowd=int(annotation.get('iscrowd') or 0))
+        for name in self.metrics:
+            if name != 'box':
+                field = self.fields[name]
+                person[field.key] = field.judge(annotation)
+        self.annotations.append(person)
 
-    def coco_annotations(self, iou_type: str) -> List[dict]:
-        """Fresh COCO annotations with the fields of one task.
+    def coco_annotations(self, metric: str) -> List[dict]:
+        """Fresh COCO annotations of one task, which an evaluator may change.
 
-        A person without a mask becomes a crowd in the place of its box for
-        mask AP: neither a miss nor a false positive.
-
-        Args:
-            iou_type (str): 'bbox', 'segm' or 'keypoints'.
-
-        Returns:
-            list[dict]: Annotations that an evaluator may change.
+        A person whose mask or box of the task is not labelled becomes a crowd
+        in the place of its own box: neither a miss nor a false positive.
+        Crowds stay crowds. Without keypoints COCO ignores a person anyway.
         """
-        fields = ['id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd']
-        if iou_type == 'keypoints':
-            fields += ['keypoints', 'num_keypoints']
-        if iou_type == 'segm':
-            fields += ['segmentation']
-        anns = [{
-            field: ann[field]
-            for field in fields
-        } for ann in self.annotations]
-        for ann in anns:
-            if iou_type == 'segm' and ann['segmentation'] is None:
-                x, y, w, h = ann['bbox']
-                ann['segmentation'] = [[
-                    x, y, x + w, y, x + w, y + h, x, y + h
-                ]]
-                ann['iscrowd'] = 1
+        field = self.fields[metric]
+        keys = ('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd')
+        anns = []
+        for person in self.annotations:
+            ann = {key: person[key] for key in keys}
+            label = person[field.key]
+            x, y, w, h = person['bbox']
+            if field.kind == 'points':
+                ann['keypoints'] = label
+                ann['num_keypoints'] = sum(v > 0 for v in label[2::3])
+            elif field.kind == 'mask':
+                corners = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+                ann['segmentation'] = corners if label is None else label
+                ann['iscrowd'] |= label is None
+            elif field.kind == 'box':
+                if label is None:
+                    ann['iscrowd'] = 1
+                elif not ann['iscrowd']:
+                    ann['bbox'] = list(map(float, label))
+                    ann['area'] = ann['bbox'][2] * ann['bbox'][3]
+            anns.append(ann)
         return anns
 
     def persons(self, attribute: str) -> Persons:
-        """The persons in columns, for attribute AP.
-
-        Args:
-            attribute (str): 'gender' or 'age'.
-
-        Returns:
-            Persons: All persons; NaN where the attribute is not labelled.
-        """
-        anns = self.annotations
+        """All persons in columns; NaN where the attribute is not labelled."""
+        anns, key = self.annotations, self.fields[attribute].key
         return Persons(
             image_ids=np.array([ann['image_id'] for ann in anns]),
             bboxes=np.array([ann['bbox'] for ann in anns],
                             float).reshape(-1, 4),
-            attribute=np.array([ann[attribute] for ann in anns], float),
+            attribute=np.array([ann[key] for ann in anns], float),
             areas=np.array([ann['area'] for ann in anns], float),
             crowd=np.array([ann['iscrowd'] for ann in anns], bool))
 
     def crowding(self) -> Dict[int, float]:
-        """How crowded each image is, if it is CrowdPose's.
-
-        Returns:
-            dict[int, float]: ``crowdIndex`` by image id, 0..1.
+        """``crowdIndex`` (0..1) by image id, if the file is CrowdPose's.
 
         Raises:
             InputError: It is not a number.
@@ -280,22 +226,24 @@ class GroundTruth:
         }
         for image_id, value in crowding.items():
             if not is_number(value):
-                raise field_error(
-                    Entry(self.source, 'image', image_id), 'crowdIndex',
-                    f'must be a number, got {value!r}')
+                self._refuse(
+                    iter([
+                        Problem('image', image_id, 'crowdIndex',
+                                'must be a number', shown(value))
+                    ]))
         return crowding
 
 
-def _coco_annotation(instance: dict) -> dict:
+def _coco_annotation(instance: dict, fields: Mapping[str,
+                                                     PersonField]) -> dict:
+    """An annotation again, of what the data set made of one."""
     x1, y1, x2, y2 = instance['bbox']
     annotation = dict(
         bbox=[x1, y1, x2 - x1, y2 - y1],
         category_id=instance['bbox_label'],
         iscrowd=instance.get('ignore_flag', 0),
         segmentation=instance.get('mask'))
-    for field in ('area', 'gender', 'age'):
-        if field in instance:
-            annotation[field] = instance[field]
-    if 'keypoints' in instance:
-        annotation['keypoints'] = np.ravel(instance['keypoints']).tolist()
+    for field in fields.values():
+        if not field.is_mmdets and instance.get(field.key) is not None:
+            annotation[field.key] = field.unread(instance[field.key])
     return annotation

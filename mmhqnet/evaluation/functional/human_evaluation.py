@@ -1,36 +1,36 @@
-"""One evaluation of all tasks: box, mask, pose, gender and age."""
+"""One evaluation of all tasks: every row of the table of person fields."""
 from collections import defaultdict
-from typing import Dict, Optional, Sequence, Union
+from typing import Dict, Sequence, Union
 
 import numpy as np
 from terminaltables import AsciiTable
 
 from mmhqnet.errors import InputError
+from mmhqnet.structures.label_rules import is_number
+from mmhqnet.structures.person_fields import STANDARD
 
-from .annotation_checks import is_number
 from .attributes import columns_attribute_ap
 from .coco_backends import POSE_AP, CocoBackend, statistics_of
 from .ground_truth import GroundTruth
 from .predictions import paused_garbage_collection
-from .tasks import ATTRIBUTES, PROTOCOLS, TASKS, check_names
+from .tasks import PROTOCOLS, attributes_of, check_names, metrics_of
 
 
 class HumanEvaluator:
     """AP of all tasks against one ground truth.
 
     Args:
-        metrics (str | Sequence[str]): Any of 'box', 'mask', 'pose', 'gender'
-            and 'age'. Defaults to all.
-        protocols (str | Sequence[str]): 'official', 'ignore_unlabelled' or
-            both; see :func:`mmhqnet.evaluation.attribute_ap`.
-        age_errors (float | Sequence[float]): n of Age-n AP. Defaults to 10.
-        exclude_small (bool): Also AP without small persons, as in the paper's
-            tables (spec 5.2): persons below 32^2 pixels and unmatched
-            detections of that size are ignored. Defaults to True.
-        backend (str): 'pycocotools', 'faster_coco_eval' or 'hotcoco'.
-        crowding_bounds (Sequence[float]): Where medium and where hard images
-            begin, if the images have CrowdPose's ``crowdIndex``. Defaults to
-            (0.1, 0.8) as in its paper; its evaluation code has (0.2, 0.8).
+        metrics: Rows of the table of person fields.
+        protocols: 'official', 'ignore_unlabelled' or both; see
+            :func:`mmhqnet.evaluation.attribute_ap`.
+        age_errors: n of Age-n AP. Defaults to the error of the row, 10.
+        exclude_small: Also AP without small persons, as in the paper's
+            tables: persons below 32^2 pixels and unmatched detections of that
+            size are ignored.
+        backend: 'pycocotools', 'faster_coco_eval' or 'hotcoco'.
+        crowding_bounds: Where medium and where hard images begin, if the
+            images have CrowdPose's ``crowdIndex``. Defaults to (0.1, 0.8) as
+            in its paper; its evaluation code has (0.2, 0.8).
 
     Raises:
         InputError: An unknown name, a number that makes no sense, or a
@@ -39,19 +39,21 @@ class HumanEvaluator:
 
     def __init__(
         self,
-        metrics: Union[str, Sequence[str]] = tuple(TASKS),
+        metrics: Union[str, Sequence[str]] = STANDARD,
         protocols: Union[str, Sequence[str]] = 'official',
-        age_errors: Union[float, Sequence[float]] = 10,
+        age_errors: Union[None, float, Sequence[float]] = None,
         exclude_small: bool = True,
         backend: str = 'pycocotools',
         crowding_bounds: Sequence[float] = (.1, .8)
     ) -> None:
-        self.metrics = check_names(metrics, tuple(TASKS), 'metric')
+        self.metrics = [metrics] if isinstance(metrics, str) else list(metrics)
         self.protocols = check_names(protocols, PROTOCOLS, 'protocol')
-        self.age_errors = np.atleast_1d(age_errors).tolist()
-        if not all(is_number(n) and n > 0 for n in self.age_errors):
-            raise InputError('age errors must be numbers of years above 0, '
-                             f'got {age_errors!r}')
+        self.age_errors = age_errors
+        if age_errors is not None:
+            self.age_errors = np.atleast_1d(age_errors).tolist()
+            if not all(is_number(n) and n > 0 for n in self.age_errors):
+                raise InputError('age errors must be numbers of years above '
+                                 f'0, got {age_errors!r}')
         self.exclude_small = exclude_small
         self.backend = CocoBackend(backend)
         self.crowding_bounds = tuple(crowding_bounds)
@@ -62,21 +64,17 @@ class HumanEvaluator:
                              f'{crowding_bounds!r}')
 
     @paused_garbage_collection()
-    def evaluate(self,
-                 ground_truth: GroundTruth,
-                 predictions,
-                 sigmas: Optional[np.ndarray] = None) -> Dict[str, float]:
+    def evaluate(self, ground_truth: GroundTruth,
+                 predictions) -> Dict[str, float]:
         """Evaluate predictions.
 
         Args:
-            ground_truth (GroundTruth): The persons.
+            ground_truth: The persons.
             predictions (HumanPredictions | ResultFiles): The predictions.
-            sigmas (np.ndarray, optional): OKS sigmas, shape (K, ). Defaults
-                to COCO's 17.
 
         Returns:
-            dict[str, float]: Full-precision values such as ``box_AP``,
-            ``box_AP_50``, ``box_AP_no_small``, ``gender_AP``,
+            Full-precision values such as ``box_AP``, ``box_AP_50``,
+            ``box_AP_no_small``, ``gender_AP``,
             ``gender_ignore_unlabelled_AP``, ``age_AP`` (n = 10) and
             ``age5_AP`` (n = 5). -1 where no labelled person falls into an
             area range, 0 everywhere if there are no predictions at all.
@@ -86,28 +84,26 @@ class HumanEvaluator:
                 another size than their image, or only results of other
                 categories.
         """
+        check_names(self.metrics, metrics_of(ground_truth.fields), 'metric')
         for image_id in predictions.image_ids:
             ground_truth.check_prediction(image_id)
         values = {}
         for metric in self.metrics:
-            if metric in ATTRIBUTES:
-                values.update(
-                    self._attribute_values(metric, ground_truth, predictions))
-            else:
-                values.update(
-                    self._coco_values(metric, ground_truth, predictions,
-                                      sigmas))
+            evaluate = self._coco_values
+            if metric in attributes_of(ground_truth.fields):
+                evaluate = self._attribute_values
+            values.update(evaluate(metric, ground_truth, predictions))
         if not predictions.image_ids:
             return dict.fromkeys(values, 0.)
         return values
 
-    def _coco_values(self, metric: str, ground_truth: GroundTruth, predictions,
-                     sigmas) -> Dict[str, float]:
-        iou_type = TASKS[metric].kind
-        statistics = statistics_of(iou_type, self.exclude_small)
+    def _coco_values(self, metric: str, ground_truth: GroundTruth,
+                     predictions) -> Dict[str, float]:
+        field = ground_truth.fields[metric]
+        statistics = statistics_of(field, self.exclude_small)
         max_dets = max(statistic.max_dets for statistic in statistics)
-        results = predictions.results(iou_type, max_dets)
-        if iou_type == 'segm':
+        results = predictions.results(field.result_kind, max_dets)
+        if metric == 'mask':
             for image_id, *size in {(result['image_id'],
                                      *result['segmentation']['size'])
                                     for result in results}:
@@ -117,14 +113,15 @@ class HumanEvaluator:
             raise InputError(
                 f'{ground_truth.source}: category '
                 f'{ground_truth.categories[0]["name"]!r} has the id '
-                f'{ground_truth.cat_ids[0]}, but the {iou_type} results are '
-                f'all of others, such as {results[0]["category_id"]}')
-        found = self.backend.evaluate(ground_truth, results, iou_type,
-                                      statistics, sigmas)
+                f'{ground_truth.cat_ids[0]}, but the {field.result_kind} '
+                f'results are all of others, such as '
+                f'{results[0]["category_id"]}')
+        found = self.backend.evaluate(ground_truth, results, metric,
+                                      statistics)
         if metric == 'pose':
             for level, images in self._crowding_levels(ground_truth).items():
-                part = self.backend.evaluate(ground_truth, results, iou_type,
-                                             [POSE_AP], sigmas, images)
+                part = self.backend.evaluate(ground_truth, results, metric,
+                                             [POSE_AP], images)
                 found[f'AP_{level}'] = part['AP']
         return {f'{metric}_{name}': found[name] for name in found}
 
@@ -143,16 +140,20 @@ class HumanEvaluator:
 
     def _attribute_values(self, metric: str, ground_truth: GroundTruth,
                           predictions) -> Dict[str, float]:
+        field = ground_truth.fields[metric]
         gts = ground_truth.persons(metric)
         dets = predictions.persons(metric)
+        usual = getattr(field, 'error', None)
+        errors = [usual]
+        if metric == 'age' and self.age_errors is not None:
+            errors = self.age_errors
         values = {}
         for protocol in self.protocols:
-            for age_error in self.age_errors if metric == 'age' else [10]:
-                task = metric if age_error == 10 else f'age{age_error:g}'
+            for error in errors:
+                task = metric if error == usual else f'{metric}{error:g}'
                 if protocol != 'official':
                     task = f'{task}_{protocol}'
-                found = columns_attribute_ap(gts, dets, metric, protocol,
-                                             age_error)
+                found = columns_attribute_ap(gts, dets, field, protocol, error)
                 if not self.exclude_small:
                     found.pop('AP_no_small')
                 values.update(
@@ -162,13 +163,9 @@ class HumanEvaluator:
 
 
 def results_table(values: Dict[str, float]) -> str:
-    """Draw results as a table, one row per task.
+    """Draw results, such as ``box_AP_50``, as a table, one row per task.
 
-    Args:
-        values (dict[str, float]): Values by name, such as ``box_AP_50``.
-
-    Returns:
-        str: The table; a dash where there is nothing to evaluate.
+    There is a dash where there is nothing to evaluate.
     """
     rows = defaultdict(dict)
     for key, value in values.items():

@@ -3,18 +3,34 @@ import gc
 import json
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+from mmhqnet.datasets.annotations.rules import result_problems
 from mmhqnet.errors import InputError
+from mmhqnet.files import read_json
+from mmhqnet.structures.person_fields import FIELDS, PersonField
 
-from .annotation_checks import (Entry, check_box, check_image_id,
-                                check_keypoints, check_mask_result,
-                                field_error, is_number, read_json)
 from .attributes import Persons, detected_persons, result_persons
 from .greedy_matching import rank_within
-from .tasks import KINDS, TASKS
+from .tasks import attributes_of, metrics_of
+
+Fields = Mapping[str, PersonField]
+
+
+def fields_of_kind(fields: Fields, kind: str) -> List[PersonField]:
+    """The rows whose results are in ``PREFIX.<kind>.json``."""
+    return [
+        fields[name] for name in metrics_of(fields)
+        if fields[name].result_kind == kind
+    ]
+
+
+def result_kinds(fields: Fields) -> List[str]:
+    """The kinds of result files of a table."""
+    return list(
+        dict.fromkeys(fields[name].result_kind for name in metrics_of(fields)))
 
 
 @contextmanager
@@ -34,18 +50,21 @@ class HumanPredictions:
     """Predictions of many images.
 
     Args:
-        images (Iterable[dict]): One record per image: ``img_id`` and arrays
-            of n persons, ``bboxes`` (n, 4) xyxy, ``scores`` (n, ), ``labels``
-            (n, ) and, where the task is on, ``masks`` (list of n RLE),
-            ``mask_scores`` (n, ), ``keypoints`` (n, K, 2), ``keypoint_scores``
-            (n, K), ``genders`` (n, ), ``gender_scores`` (n, ), ``ages``
-            (n, ).
-        cat_ids (Sequence[int]): Category id of each label.
+        images: One record per image: ``img_id`` and arrays of n persons,
+            ``bboxes`` (n, 4) xyxy, ``scores`` (n,), ``labels`` (n,) and the
+            columns of the table of person fields for the tasks that are on;
+            ``masks`` are a list of n RLE.
+        cat_ids: Category id of each label.
+        fields: The table.
     """
 
-    def __init__(self, images: Iterable[dict], cat_ids: Sequence[int]):
+    def __init__(self,
+                 images: Iterable[dict],
+                 cat_ids: Sequence[int],
+                 fields: Fields = FIELDS) -> None:
         self._images = [image for image in images if len(image['scores'])]
         self._cat_ids = np.asarray(cat_ids)
+        self._fields = fields
         #: list: Ids of the images that have predictions.
         self.image_ids = [image['img_id'] for image in self._images]
         # Index into image_ids of each person.
@@ -53,80 +72,83 @@ class HumanPredictions:
             np.arange(len(self._images)),
             [len(image['scores']) for image in self._images])
 
-    def __contains__(self, field: str) -> bool:
-        return all(field in image for image in self._images)
+    def __contains__(self, column: str) -> bool:
+        return all(column in image for image in self._images)
 
-    def __getitem__(self, field: str) -> np.ndarray:
-        """A field of all persons, float64, shape (num_persons, ...)."""
+    def __getitem__(self, column: str) -> np.ndarray:
+        """A column of all persons, float64, shape (num_persons, ...)."""
         return np.concatenate(
-            [np.asarray(image[field], float) for image in self._images])
+            [np.asarray(image[column], float) for image in self._images])
 
-    def _boxes(self) -> np.ndarray:
+    def _boxes(self, column: str = 'bboxes') -> np.ndarray:
         """Boxes as x, y, w, h, shape (num_persons, 4)."""
-        boxes = self['bboxes']
+        boxes = self[column]
         return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
 
     def persons(self, attribute: str) -> Persons:
-        """The detections in columns, for attribute AP.
-
-        Args:
-            attribute (str): 'gender' or 'age'.
-
-        Returns:
-            Persons: All detections.
-        """
+        """All detections in columns, for the AP of an attribute."""
         if not self._images:
             return detected_persons([], [], [], [])
         return detected_persons(
             np.array(self.image_ids)[self._image_index], self._boxes(),
-            self[TASKS[attribute].field], self['scores'])
+            self[self._fields[attribute].column], self['scores'])
 
     @paused_garbage_collection()
     def results(self, kind: str, max_dets: Optional[int] = None) -> List[dict]:
         """COCO results of one kind.
 
         Masks and keypoints carry no ``bbox``: with one, COCO would take the
-        area of the box for the area of the person. A mask is ranked by its
-        mask score, which holds the detection score as a factor, everything
-        else by the detection score (spec 4).
+        area of the box for the area of the person. Masks, and boxes at
+        persons, are ranked by their own scores, everything else by that of
+        the person.
 
         Args:
-            kind (str): 'bbox', 'segm', 'keypoints' or 'attributes'.
-            max_dets (int, optional): How many of the best to keep per image
-                and label; COCO looks at no more. Defaults to all.
+            kind: 'bbox', 'segm', 'keypoints', 'attributes', or the name of a
+                row with a file of its own, such as 'face'.
+            max_dets: How many of the best to keep per image and label; COCO
+                looks at no more. Defaults to all.
 
         Returns:
-            list[dict]: One new dictionary per person, ready for JSON but for
-            ``counts`` of masks, which may be bytes.
+            One new dictionary per person, ready for JSON but for ``counts``
+            of masks, which may be bytes.
         """
         if not self._images:
             return []
+        fields = fields_of_kind(self._fields, kind)
         scores = self['scores']
-        if kind == 'segm' and 'mask_scores' in self:
-            scores = self['mask_scores']
+        if fields[0].has_own_rank and fields[0].score_column in self:
+            scores = self[fields[0].score_column]
         keep = self._best(scores, max_dets or len(scores))
         columns = dict(
             image_id=np.array(self.image_ids)[self._image_index[keep]],
             category_id=self._cat_ids[self['labels'].astype(int)[keep]],
             score=scores[keep])
-        if kind in ('bbox', 'attributes'):
-            columns['bbox'] = self._boxes()[keep]
-        if kind == 'segm':
-            masks = [rle for image in self._images for rle in image['masks']]
-            columns['segmentation'] = [masks[i] for i in keep]
-        if kind == 'keypoints':
-            columns['keypoints'] = self._keypoint_triples()[keep]
         if kind == 'attributes':
-            if 'genders' in self:
-                columns['gender'] = self['genders'][keep].astype(int)
-            if 'gender_scores' in self:
-                columns['gender_score'] = self['gender_scores'][keep]
-            if 'ages' in self:
-                columns['age'] = self['ages'][keep]
+            columns['bbox'] = self._boxes()[keep]
+        for field in fields:
+            if field.column in self:
+                columns.update(self._columns(field, keep))
         values = (
             column if isinstance(column, list) else column.tolist()
             for column in columns.values())
         return [dict(zip(columns, row)) for row in zip(*values)]
+
+    def _columns(self, field: PersonField, keep: np.ndarray) -> dict:
+        """What the results of the kept persons hold of a field, by key."""
+        if field.iou_type == 'bbox':
+            return dict(bbox=self._boxes(field.column)[keep])
+        if field.iou_type == 'segm':
+            masks = [rle for image in self._images for rle in image['masks']]
+            return dict(segmentation=[masks[i] for i in keep])
+        if field.iou_type == 'keypoints':
+            return dict(keypoints=self._point_triples(field)[keep])
+        values = self[field.column][keep]
+        columns = {field.key: values}
+        if field.kind == 'category':
+            columns[field.key] = list(map(field.printed, values))
+        if field.score_column and field.score_column in self:
+            columns[f'{field.key}_score'] = self[field.score_column][keep]
+        return columns
 
     def _best(self, scores: np.ndarray, max_dets: int) -> np.ndarray:
         """Indices of the best persons of each image and label."""
@@ -136,31 +158,30 @@ class HumanPredictions:
         order = np.lexsort((-scores, group))
         return np.sort(order[rank_within(group[order]) < max_dets])
 
-    def _keypoint_triples(self) -> np.ndarray:
-        """x, y and confidence of each keypoint, (num_persons, 3 * K)."""
-        points = self['keypoints']
+    def _point_triples(self, field: PersonField) -> np.ndarray:
+        """x, y and confidence of each point, (num_persons, 3 * K)."""
+        points = self[field.column]
         confidence = np.ones(points.shape[:2])
-        if 'keypoint_scores' in self:
-            confidence = self['keypoint_scores']
+        if field.score_column in self:
+            confidence = self[field.score_column]
         return np.dstack([points, confidence]).reshape(len(points), -1)
 
     def write(self, prefix: str, metrics: Sequence[str]) -> Dict[str, str]:
         """Write COCO result files.
 
         Args:
-            prefix (str): The files are called PREFIX.bbox.json,
-                PREFIX.segm.json, PREFIX.keypoints.json and
-                PREFIX.attributes.json.
-            metrics (Sequence[str]): Tasks whose results to write.
+            prefix: The files are called PREFIX.bbox.json and so on.
+            metrics: Rows of the table whose results to write.
 
         Returns:
-            dict[str, str]: Path of each kind of file.
+            Path of each kind of file.
 
         Raises:
             InputError: They can not be written.
         """
         paths = {
-            TASKS[name].kind: f'{prefix}.{TASKS[name].kind}.json'
+            self._fields[name].result_kind:
+            f'{prefix}.{self._fields[name].result_kind}.json'
             for name in metrics
         }
         try:
@@ -178,18 +199,18 @@ class ResultFiles:
     """Predictions that were written to COCO result files.
 
     Args:
-        names (Sequence[str]): Result files, or the one prefix that
-            PREFIX.bbox.json and so on have in common.
-        num_keypoints (int): Keypoints of a person. Defaults to 17.
+        names: Result files, or the one prefix that PREFIX.bbox.json and so on
+            have in common.
+        fields: The table of person fields.
 
     Raises:
         InputError: There is no such file, or it holds something else.
     """
 
-    def __init__(self, names: Sequence[str], num_keypoints: int = 17) -> None:
-        self._results, self._paths = {}, {}
+    def __init__(self, names: Sequence[str], fields: Fields = FIELDS) -> None:
+        self._results, self._paths, self._fields = {}, {}, fields
         for path in self._find(names):
-            kind, results = _read_results(path, num_keypoints)
+            kind, results = _read_results(path, fields)
             if kind in self._results:
                 raise InputError(f'{path}: {self._paths[kind]} holds {kind} '
                                  'results too; give one of them')
@@ -199,11 +220,12 @@ class ResultFiles:
             for result in results
         ]
 
-    @staticmethod
-    def _find(names: Sequence[str]) -> List[str]:
+    def _find(self, names: Sequence[str]) -> List[str]:
         paths = []
         for name in names:
-            files = [f'{name}.{kind}.json' for kind in KINDS]
+            files = [
+                f'{name}.{kind}.json' for kind in result_kinds(self._fields)
+            ]
             files = [file for file in files if Path(file).is_file()]
             if not files and not Path(name).is_file():
                 raise InputError(f'{name}: neither a result file nor the '
@@ -213,23 +235,21 @@ class ResultFiles:
 
     @property
     def metrics(self) -> List[str]:
-        """list[str]: The tasks that can be evaluated."""
+        """The tasks that can be evaluated."""
         return [
-            name for name, task in TASKS.items()
-            if task.kind in self._results and all(
-                name in result for result in self._results[task.kind]
-                if task.kind == 'attributes')
+            name for name in metrics_of(self._fields)
+            if self._fields[name].result_kind in self._results and (
+                name not in attributes_of(self._fields) or all(
+                    self._fields[name].key in result
+                    for result in self._results['attributes']))
         ]
 
     def results(self, kind: str, max_dets: Optional[int] = None) -> List[dict]:
         """COCO results of one kind.
 
         Args:
-            kind (str): 'bbox', 'segm', 'keypoints' or 'attributes'.
-            max_dets (int, optional): Not used; the evaluator drops the rest.
-
-        Returns:
-            list[dict]: The results.
+            kind: As of :meth:`HumanPredictions.results`.
+            max_dets: Not used; the evaluator drops the rest.
 
         Raises:
             InputError: No file of that kind was given.
@@ -242,56 +262,37 @@ class ResultFiles:
         return self._results[kind]
 
     def persons(self, attribute: str) -> Persons:
-        """The detections in columns, for attribute AP.
-
-        Args:
-            attribute (str): 'gender' or 'age'.
-
-        Returns:
-            Persons: All detections.
-
-        Raises:
-            InputError: No such results were given.
-        """
+        """All detections in columns, for the AP of an attribute."""
         return result_persons(
-            self.results('attributes'), attribute, self._paths['attributes'])
+            self.results('attributes'), self._fields[attribute],
+            self._paths['attributes'])
 
 
-def _read_results(path: str, num_keypoints: int) -> tuple:
+def _read_results(path: str, fields: Fields) -> tuple:
     """Read and check a result file; also find out its kind."""
     results = read_json(path)
     if not isinstance(results, list) or not all(
             isinstance(result, dict) for result in results):
         raise InputError(f'{path}: a COCO result file is a list of results')
-    kind = _kind_of(path, results)
+    kind = _kind_of(path, results, fields)
+    # Attributes may be there or not; whoever evaluates them looks at them.
+    predicted = [fields['box']] if kind == 'attributes' else fields_of_kind(
+        fields, kind)
     for index, result in enumerate(results):
-        entry = Entry(path, 'result', index)
-        check_image_id(result, entry)
-        for field in ('score', 'category_id'):
-            if not is_number(result.get(field)):
-                raise field_error(
-                    entry, field, 'must be a number, got '
-                    f'{result.get(field)!r}')
-        if kind == 'segm':
-            check_mask_result(result, entry)
+        for problem in result_problems(result, index, predicted):
+            raise InputError(f'{path}: {problem}')
+        if kind in ('segm', 'keypoints'):
             result.pop('bbox', None)
-        elif kind == 'keypoints':
-            if not result.get('keypoints'):
-                raise field_error(entry, 'keypoints', 'is missing or empty')
-            check_keypoints(result, num_keypoints, entry)
-            result.pop('bbox', None)
-        else:
-            check_box(result, entry)
     return kind, results
 
 
-def _kind_of(path: str, results: List[dict]) -> str:
-    for kind in KINDS:
+def _kind_of(path: str, results: List[dict], fields: Fields) -> str:
+    for kind in result_kinds(fields):
         if path.endswith(f'.{kind}.json'):
             return kind
     keys = set(results[0]) if results else set()
-    if 'segmentation' in keys:
-        return 'segm'
-    if 'keypoints' in keys:
-        return 'keypoints'
-    return 'attributes' if keys & {'gender', 'age'} else 'bbox'
+    for field in (fields['mask'], fields['pose']):
+        if field.result_key in keys:
+            return field.result_kind
+    attributes = {fields[name].key for name in attributes_of(fields)}
+    return 'attributes' if keys & attributes else 'bbox'

@@ -1,22 +1,21 @@
-import json
+import re
 
-import numpy as np
 import pytest
-from pycocotools import mask as mask_utils
 
-from mmhqnet.datasets.annotations.rules import (find_problems,
-                                                read_annotation_file,
-                                                runs_cover)
+from mmhqnet.datasets.annotations.rules import find_problems
 from mmhqnet.errors import InputError
+from mmhqnet.evaluation import GroundTruth
+from mmhqnet.files import read_json
+from mmhqnet.structures.person_fields import resolve_fields
 
 
 def problems_of(content, extra_fields=(), **kwargs):
-    return list(find_problems(content, 17, extra_fields, **kwargs))
+    return list(find_problems(content, extra_fields=extra_fields, **kwargs))
 
 
 def test_proper_annotations_have_no_problems(tiny, photos):
     assert problems_of(tiny) == []
-    content = read_annotation_file(photos / 'person_keypoints.json')
+    content = read_json(photos / 'person_keypoints.json')
     assert len(content['annotations']) == 67
     assert problems_of(content) == []
 
@@ -46,7 +45,8 @@ MALFORMED = [
     ('segmentation', dict(size=[80, 100], counts=[])),
     ('segmentation', dict(size=[80, 100], counts='88')),
     ('gender', 2),
-    ('gender', 'female'),
+    ('gender', 'f'),
+    ('face_box', [1, 2, 3]),
     ('age', 300),
     ('age', -5),
     ('age', 85.5),
@@ -85,6 +85,8 @@ def test_each_missing_field_is_one_problem(tiny, field):
 
 
 @pytest.mark.parametrize('field, value', [
+    ('gender', 'female'),
+    ('face_box', [0, 0, 0, 0]),
     ('keypoints', None),
     ('segmentation', None),
     ('segmentation', []),
@@ -158,7 +160,7 @@ def test_labels_that_are_not_valid_are_not_looked_at(tiny, flag, field, value):
 
 
 @pytest.mark.parametrize('field, good, bad', [
-    ('face_box', [1, 2, 3, 4], [1, 2, 3]),
+    ('lefthand_box', [1, 2, 3, 4], [1, 2, 3]),
     ('foot_kpts', [0] * 18, [0] * 17),
     ('smpl', dict(pose=[0.] * 72, betas=[0.] * 10), dict(pose=[0.] * 72)),
 ])
@@ -218,67 +220,43 @@ def test_all_problems_of_a_file_are_found(tiny):
                                                             (12, 'bbox')]
 
 
-def random_codes(rng):
-    """Numbers of pixels and compressed codes of masks of all kinds."""
-    for density in (0, .01, .5, .99, 1):
-        for _ in range(10):
-            height, width = rng.integers(1, 200, 2)
-            mask = (rng.random((height, width)) < density).astype(np.uint8)
-            rle = mask_utils.encode(np.asfortranarray(mask))
-            yield height * width, rle
+ADDED = resolve_fields(
+    dict(
+        helmet=dict(type='category', classes=('none', 'helmet')),
+        height_cm=dict(type='number', low=30),
+        feet=dict(type='points', num_points=2),
+        bag=dict(type='box')))
 
 
-def test_run_length_codes_of_pycocotools():
-    for num_pixels, rle in random_codes(np.random.default_rng(0)):
-        assert runs_cover(rle['counts'], num_pixels)
-        assert runs_cover(rle['counts'].decode(), num_pixels)
-        assert not runs_cover(rle['counts'], num_pixels + 1)
+@pytest.mark.parametrize('field, good, bad, rule', [
+    ('helmet', 1, 2, r'0 \(none\) or 1 \(helmet\)'),
+    ('helmet', 'helmet', 'cap', r'0 \(none\) or 1 \(helmet\)'),
+    ('height_cm', 180.5, 20, 'a number from 30'),
+    ('feet', [1, 2, 2, 0, 0, 0], [1, 2, 2], '6 numbers'),
+    ('bag', [1, 2, 3, 4], [1, 2, -3, 4], 'negative'),
+])
+def test_added_fields_have_rules(tiny, field, good, bad, rule):
+    tiny['annotations'][0][field] = bad
+    assert problems_of(tiny) == []
+    problem, = problems_of(tiny, fields=ADDED)
+    assert (problem.id, problem.field) == (11, field)
+    assert re.search(rule, problem.rule)
+    tiny['annotations'][0][field] = good
+    assert problems_of(tiny, fields=ADDED, strict=True) == []
+    tiny['annotations'][0]['valid'][field] = 1
+    tiny['annotations'][0][field] = None
+    found = [p.field for p in problems_of(tiny, fields=ADDED, strict=True)]
+    assert found == [field] * (field != 'feet')
 
 
-@pytest.mark.parametrize(
-    'counts',
-    [
-        '',
-        'zzzz',  # not of these characters
-        'PPPP',  # a number that never ends
-        '88',  # 16 pixels of 600
-        'hello world',  # a blank is no such character
-        'Größe',
-        'N0',  # -2 pixels first
-        'P' * 100 + '0',  # a number of 500 bits
-        [],
-        [-1, 601],
-        [600.],
-        [True, 599],
-        ['600'],
-    ])
-def test_no_run_length_code_of_600_pixels(counts):
-    assert runs_cover([0, 300, 300], 600)
-    assert not runs_cover(counts, 600)
-
-
-def test_damaged_run_length_codes():
-    rng = np.random.default_rng(1)
-    passed = 0
-    for num_pixels, rle in random_codes(rng):
-        counts = bytearray(rle['counts'])
-        counts[rng.integers(len(counts))] = rng.integers(40, 120)
-        if runs_cover(bytes(counts), num_pixels):  # so pycocotools can
-            passed += 1
-            mask_utils.decode(dict(rle, counts=bytes(counts)))
-        assert not runs_cover(rle['counts'][:-1], num_pixels)
-    assert passed < 25
-
-
-def test_reading(tmp_path):
-    path = tmp_path / 'a.json'
-    with pytest.raises(InputError, match=r'cannot read .*a\.json.*No such'):
-        read_annotation_file(path)
-    path.write_text('{"images": [')
-    with pytest.raises(InputError, match=r'a\.json is not JSON'):
-        read_annotation_file(path)
-    path.write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(InputError, match=r'a\.json is not JSON'):
-        read_annotation_file(path)
-    path.write_text(json.dumps({}))
-    assert read_annotation_file(path) == {}
+def test_the_oldest_person_is_the_same_for_all(tiny):
+    """One limit of age for training and evaluation, that of the format."""
+    for age, is_proper in ((85, True), (86, False)):
+        tiny['annotations'][0]['age'] = age
+        assert (problems_of(tiny) == []) == is_proper
+        try:
+            GroundTruth(tiny)
+        except InputError as error:
+            assert not is_proper and 'from 0 to 85' in str(error)
+        else:
+            assert is_proper

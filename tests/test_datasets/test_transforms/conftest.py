@@ -1,4 +1,5 @@
 import copy
+import functools
 
 import pytest
 from mmengine.dataset import Compose
@@ -8,9 +9,8 @@ from mmhqnet.registry import DATASETS
 LOAD = [dict(type='LoadHumanImage'), dict(type='LoadHumanAnnotations')]
 
 
-@pytest.fixture
-def crowded_photo(photos):
-    """Loaded photo of 14 people, one of them a crowd; a fresh copy each."""
+@functools.lru_cache(maxsize=None)
+def load_crowded_photo(photos):
     dataset = DATASETS.build(
         dict(
             type='CocoUniHumanDataset',
@@ -18,7 +18,13 @@ def crowded_photo(photos):
             data_root=str(photos),
             data_prefix=dict(img='images'),
             pipeline=LOAD))
-    sample = dataset[0]
+    return dataset[0]
+
+
+@pytest.fixture
+def crowded_photo(photos):
+    """Loaded photo of 14 people, one of them a crowd; a fresh copy each."""
+    sample = load_crowded_photo(photos)
     assert len(sample['gt_bboxes']) == 14
     return lambda: copy.deepcopy(sample)
 

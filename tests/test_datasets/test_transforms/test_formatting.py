@@ -17,7 +17,9 @@ def test_the_sample_contract(load_tiny, apply):
         keypoints_visible=((17, ), torch.float32),
         areas=((), torch.float32),
         genders=((), torch.int64),
-        ages=((), torch.int64))
+        ages=((), torch.int64),
+        face_boxes=((4, ), torch.float32),
+        face_valid=((), torch.bool))
     for instances in (persons, crowds):
         assert set(instances.keys()) == {'bboxes', 'masks', *expected}
         for key, (shape, dtype) in expected.items():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmhqnet.datasets.transforms.geometric import PERSON_FIELDS
+from mmhqnet.datasets.transforms.persons import person_keys
 
 FLIP = dict(type='HumanRandomFlip', prob=1.)
 CROP = dict(
@@ -15,9 +15,10 @@ RESIZE = dict(type='HumanResize', scale=(400, 300), keep_ratio=True)
 def assert_aligned(sample):
     """Every field has one row per person; unlabelled keypoints are 0."""
     num_persons = len(sample['gt_bboxes'])
-    for field in ('gt_bboxes_labels', 'gt_ignore_flags', 'gt_masks',
-                  *PERSON_FIELDS):
-        assert field not in sample or len(sample[field]) == num_persons, field
+    keys = person_keys(sample)
+    assert {'gt_bboxes_labels', 'gt_ignore_flags', 'gt_keypoints'} <= {*keys}
+    for key in keys:
+        assert len(sample[key]) == num_persons, key
     height, width = sample['img'].shape[:2]
     assert sample['img_shape'] == (height, width)
     assert sample['gt_masks'].masks.shape == (num_persons, height, width)
@@ -36,6 +37,10 @@ def assert_equal(one, other, but=(), atol=0.):
         if key == 'gt_bboxes':
             np.testing.assert_allclose(
                 one[key].tensor, other[key].tensor, atol=atol)
+        elif key == 'person_boxes':
+            np.testing.assert_allclose(one[key], other[key], atol=atol)
+        elif key == 'person_fields':
+            assert one[key] == other[key]
         elif key == 'gt_masks':
             np.testing.assert_equal(one[key].masks, other[key].masks)
         elif key == 'gt_keypoints':

@@ -4,6 +4,7 @@ import pytest
 from mmcv.transforms import LoadImageFromFile
 from mmdet.structures.mask import PolygonMasks
 from mmengine.dataset import Compose
+from PIL import Image
 
 from mmhqnet.datasets import LoadHumanAnnotations, LoadHumanImage
 from mmhqnet.datasets.transforms.loading import is_cut_off
@@ -174,7 +175,8 @@ def test_tasks_can_be_left_out(tiny, make_dataset):
         tiny, pipeline=[dict(type='LoadHumanImage'), load])[0]
     assert {key
             for key in sample if key.startswith('gt_')} == {
-                'gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags', 'gt_areas'
+                'gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags', 'gt_areas',
+                'gt_face_boxes', 'gt_face_valid'
             }
     assert 'with_attributes=False' in repr(
         LoadHumanAnnotations(with_attributes=False))
@@ -202,3 +204,37 @@ def test_masks_of_another_photo(tiny, make_dataset, tmp_path):
          dict(type='LoadHumanAnnotations')])
     with pytest.raises(InputError, match=r'1.png .*\(40, 50\).*\(80, 100\)'):
         load(dataset.get_data_info(0))
+
+
+def test_photos_that_exif_rotates_are_named(tiny, make_dataset, tmp_path):
+    """Readers turn them upright, and the labels lie on their side."""
+    photo = Image.fromarray(np.zeros((80, 100, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: a quarter turn
+    tiny['images'][0]['file_name'] = '1.jpg'
+    dataset = make_dataset(tiny, pipeline=[dict(type='LoadImageFromFile')])
+    photo.save(tmp_path / '1.jpg', exif=exif)
+    with pytest.raises(
+            InputError,
+            match=r'1.jpg .*\(100, 80\), but \(80, 100\).*EXIF.*ignore'):
+        dataset[0]
+    lying = LoadHumanImage(color_type='color_ignore_orientation')
+    assert lying(dataset.get_data_info(0))['img'].shape == (80, 100, 3)
+
+
+def test_faces_of_uni_human_and_whole_body(tiny, make_dataset):
+    valid, invalid, crowd = tiny['annotations'][:3]
+    valid.update(face_box=[15, 22, 10, 12])
+    valid['valid']['face'] = 1
+    invalid.update(face_box=[65, 8, 10, 12], face_valid=False)
+    crowd.update(face_box=[0, 0, 0, 0], face_valid=True)
+    dataset = make_dataset(
+        tiny,
+        pipeline=[
+            dict(type='LoadHumanImage'),
+            dict(type='LoadHumanAnnotations')
+        ])
+    sample = dataset[0]
+    assert sample['gt_face_valid'].tolist() == [True, False, False]
+    assert sample['gt_face_boxes'].tolist() == [[15, 22, 25, 34], [0] * 4,
+                                                [0] * 4]

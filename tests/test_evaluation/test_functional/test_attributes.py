@@ -6,6 +6,7 @@ from mmhqnet.errors import InputError
 from mmhqnet.evaluation import GroundTruth, attribute_ap
 from mmhqnet.evaluation.functional.attributes import (columns_attribute_ap,
                                                       detected_persons)
+from mmhqnet.structures.person_fields import FIELDS
 
 MALE, FEMALE = 0, 1
 LEFT, RIGHT = [0, 0, 100, 100], [200, 0, 100, 100]  # large persons
@@ -190,7 +191,7 @@ def test_age_that_is_no_number_is_wrong():
             images=[dict(id=1, height=100, width=100)],
             annotations=[person(LEFT, id=1, category_id=1, age=30)],
             categories=[dict(id=1, name='person')])).persons('age')
-    assert columns_attribute_ap(gts, columns, 'age')['AP'] == 0
+    assert columns_attribute_ap(gts, columns, FIELDS['age'])['AP'] == 0
 
 
 NOBODY, SMALL = [400, 0, 100, 100], [600, 0, 20, 20]
@@ -266,15 +267,15 @@ def test_arguments_stay_as_they_are():
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(gender=2), "annotation 7: field 'gender' must be 0 .* got 2"),
-    (dict(gender='f'), "annotation 7: field 'gender'"),
-    (dict(bbox=[0, 0, 5]), "annotation 7: field 'bbox'"),
-    (dict(bbox=[0, 0, -5, 1]), "annotation 7: field 'bbox'"),
-    (dict(bbox=[0, 0, float('nan'), 1]), "annotation 7: field 'bbox'"),
-    (dict(area='big'), "annotation 7: field 'area'"),
-    (dict(iscrowd=2), "annotation 7: field 'iscrowd'"),
-    (dict(image_id=None), "annotation 7: field 'image_id'"),
-    (dict(valid=[1]), "annotation 7: field 'valid'"),
+    (dict(gender=2), "annotation 7: 'gender' must be 0 .* found 2"),
+    (dict(gender='f'), "annotation 7: 'gender'"),
+    (dict(bbox=[0, 0, 5]), "annotation 7: 'bbox'"),
+    (dict(bbox=[0, 0, -5, 1]), "annotation 7: 'bbox'"),
+    (dict(bbox=[0, 0, float('nan'), 1]), "annotation 7: 'bbox'"),
+    (dict(area='big'), "annotation 7: 'area'"),
+    (dict(iscrowd=2), "annotation 7: 'iscrowd'"),
+    (dict(image_id=None), "annotation 7: 'image_id'"),
+    (dict(valid=[1]), "annotation 7: 'valid'"),
 ])
 def test_malformed_annotation(change, message):
     with pytest.raises(InputError, match=message):
@@ -282,7 +283,7 @@ def test_malformed_annotation(change, message):
 
 
 def test_impossible_age():
-    with pytest.raises(InputError, match="annotation 7: field 'age'.*300"):
+    with pytest.raises(InputError, match="annotation 7: 'age'.*300"):
         attribute_ap([person(LEFT, id=7, age=300)], [], 'age')
 
 
@@ -290,7 +291,7 @@ def test_impossible_age():
 def test_malformed_prediction(field):
     preds = [detection(LEFT, .9), detection(LEFT, .9)]
     del preds[1][field]
-    with pytest.raises(InputError, match=f"result 1: field '{field}'"):
+    with pytest.raises(InputError, match=f"result 1: '{field}'"):
         attribute_ap(COUPLE, preds, 'gender')
 
 

@@ -2,15 +2,15 @@
 import copy
 import sys
 
-import numpy as np
 import pytest
 
 from mmhqnet.errors import InputError
 from mmhqnet.evaluation import GroundTruth
 from mmhqnet.evaluation.functional.coco_backends import (BACKENDS, CocoBackend,
                                                          statistics_of)
+from mmhqnet.structures.person_fields import FIELDS, resolve_fields
 
-IOU_TYPES = ('bbox', 'segm', 'keypoints')
+METRICS = ('box', 'mask', 'pose')
 
 
 @pytest.fixture(params=BACKENDS)
@@ -26,10 +26,11 @@ def ground_truth(photo_annotations):
     return GroundTruth(photo_annotations)
 
 
-@pytest.mark.parametrize('iou_type', IOU_TYPES)
-def test_all_agree(backend, iou_type, ground_truth, photo_results):
-    statistics = statistics_of(iou_type, exclude_small=True)
-    arguments = ground_truth, photo_results[iou_type], iou_type, statistics
+@pytest.mark.parametrize('metric', METRICS)
+def test_all_agree(backend, metric, ground_truth, photo_results):
+    statistics = statistics_of(FIELDS[metric], exclude_small=True)
+    arguments = ground_truth, photo_results[
+        FIELDS[metric].result_kind], metric, statistics
     values = backend.evaluate(*arguments)
     expected = CocoBackend('pycocotools').evaluate(*arguments)
     if backend.name == 'faster_coco_eval':
@@ -39,29 +40,29 @@ def test_all_agree(backend, iou_type, ground_truth, photo_results):
         assert values == expected
 
 
-@pytest.mark.parametrize('iou_type', IOU_TYPES)
-def test_results_can_be_used_again(backend, iou_type, ground_truth,
+@pytest.mark.parametrize('metric', METRICS)
+def test_results_can_be_used_again(backend, metric, ground_truth,
                                    photo_results):
-    results = copy.deepcopy(photo_results[iou_type])
-    statistics = statistics_of(iou_type, exclude_small=True)
-    backend.evaluate(ground_truth, results, iou_type, statistics)
-    assert results == photo_results[iou_type]
+    results = copy.deepcopy(photo_results[FIELDS[metric].result_kind])
+    statistics = statistics_of(FIELDS[metric], exclude_small=True)
+    backend.evaluate(ground_truth, results, metric, statistics)
+    assert results == photo_results[FIELDS[metric].result_kind]
 
 
-@pytest.mark.parametrize('iou_type', IOU_TYPES)
-def test_no_results(backend, iou_type, ground_truth):
-    statistics = statistics_of(iou_type, exclude_small=True)
-    values = backend.evaluate(ground_truth, [], iou_type, statistics)
+@pytest.mark.parametrize('metric', METRICS)
+def test_no_results(backend, metric, ground_truth):
+    statistics = statistics_of(FIELDS[metric], exclude_small=True)
+    values = backend.evaluate(ground_truth, [], metric, statistics)
     assert values == {statistic.name: 0 for statistic in statistics}
 
 
 def test_subset_of_images(backend, ground_truth, photo_results):
-    statistics = statistics_of('bbox', exclude_small=False)
+    statistics = statistics_of(FIELDS['box'], exclude_small=False)
     image_ids = sorted(ground_truth.images)[:6]
     values = backend.evaluate(
         ground_truth,
         photo_results['bbox'],
-        'bbox',
+        'box',
         statistics,
         image_ids=image_ids)
     subset = GroundTruth(
@@ -76,7 +77,7 @@ def test_subset_of_images(backend, ground_truth, photo_results):
         result for result in photo_results['bbox']
         if result['image_id'] in image_ids
     ]
-    assert values == backend.evaluate(subset, results, 'bbox', statistics)
+    assert values == backend.evaluate(subset, results, 'box', statistics)
 
 
 def test_ids_that_are_strings(backend):
@@ -88,7 +89,8 @@ def test_ids_that_are_strings(backend):
                 dict(id='x', image_id='a', category_id=1, bbox=[0, 0, 9, 9])
             ]))
     results = [dict(image_id='a', category_id=1, bbox=[0, 0, 9, 9], score=.5)]
-    arguments = ground_truth, results, 'bbox', statistics_of('bbox', False)
+    arguments = ground_truth, results, 'box', statistics_of(
+        FIELDS['box'], False)
     if backend.name == 'pycocotools':
         assert backend.evaluate(*arguments)['AP'] == pytest.approx(1)
     else:
@@ -96,19 +98,25 @@ def test_ids_that_are_strings(backend):
             backend.evaluate(*arguments)
 
 
-def test_sigmas(backend, ground_truth, photo_results):
-    statistics = statistics_of('keypoints', exclude_small=False)
-    arguments = (ground_truth, photo_results['keypoints'], 'keypoints',
-                 statistics)
+def test_sigmas(backend, photo_annotations, photo_results):
+
+    def ap(**keypoints):
+        ground_truth = GroundTruth(
+            photo_annotations,
+            metrics=['pose'],
+            fields=resolve_fields(keypoints=keypoints))
+        field = ground_truth.fields['pose']
+        return backend.evaluate(ground_truth, photo_results['keypoints'],
+                                'pose', statistics_of(field, False))['AP']
+
     strict, lenient = (
-        backend.evaluate(*arguments, sigmas=np.full(17, sigma))['AP']
-        for sigma in (.01, 1.))
-    assert strict < backend.evaluate(*arguments)['AP'] < lenient
+        ap(num_keypoints=17, sigmas=[sigma] * 17) for sigma in (.01, 1.))
+    assert strict < ap() < lenient
 
 
 def test_nothing_is_printed(backend, ground_truth, photo_results, capfd):
-    backend.evaluate(ground_truth, photo_results['bbox'], 'bbox',
-                     statistics_of('bbox', False))
+    backend.evaluate(ground_truth, photo_results['bbox'], 'box',
+                     statistics_of(FIELDS['box'], False))
     assert capfd.readouterr().out == ''
 
 

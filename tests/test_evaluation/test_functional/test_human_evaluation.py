@@ -7,6 +7,7 @@ import pytest
 from mmhqnet.errors import InputError
 from mmhqnet.evaluation import (GroundTruth, HumanEvaluator, HumanPredictions,
                                 results_table)
+from mmhqnet.structures.person_fields import resolve_fields
 
 DATASET = dict(
     images=[dict(id=1, height=200, width=200)],
@@ -14,6 +15,8 @@ DATASET = dict(
     annotations=[
         dict(id=1, image_id=1, category_id=1, bbox=[0, 0, 100, 100], age=30)
     ])
+
+CROWDPOSE = resolve_fields(keypoints=dict(num_keypoints=14, sigmas=[.08] * 14))
 
 
 def predictions(image_id=1, age=36):
@@ -98,10 +101,9 @@ def crowds(rng, num_images=40):
 
 def test_crowding():
     dataset, crowd_predictions = crowds(np.random.default_rng(0))
-    sigmas = np.full(14, .08)
     values = HumanEvaluator(metrics='pose').evaluate(
-        GroundTruth(dataset, metrics=['pose'], num_keypoints=14),
-        crowd_predictions, sigmas)
+        GroundTruth(dataset, metrics=['pose'], fields=CROWDPOSE),
+        crowd_predictions)
     for level, images in (('easy', range(4)), ('medium', range(4, 32)),
                           ('hard', range(32, 40))):
         # crowdIndex below 4 / 40, below 32 / 40, and the rest
@@ -114,13 +116,13 @@ def test_crowding():
                     if annotation['image_id'] in images
                 ]),
             metrics=['pose'],
-            num_keypoints=14)
+            fields=CROWDPOSE)
         records = [
             record for record in crowd_predictions._images
             if record['img_id'] in images
         ]
         expected = HumanEvaluator(metrics='pose').evaluate(
-            part, HumanPredictions(records, [1]), sigmas)
+            part, HumanPredictions(records, [1]))
         assert values[f'pose_AP_{level}'] == expected['pose_AP']
         assert not any('easy' in key for key in expected)
 
@@ -145,8 +147,8 @@ def test_crowding_as_xtcocotools(tmp_path, capsys):
     evaluator.summarize()
     values = HumanEvaluator(
         metrics='pose', crowding_bounds=(.2, .8)).evaluate(
-            GroundTruth(dataset, metrics=['pose'], num_keypoints=14),
-            crowd_predictions, sigmas)
+            GroundTruth(dataset, metrics=['pose'], fields=CROWDPOSE),
+            crowd_predictions)
     names = ('AP', 'AP_50', 'AP_75', 'AR', 'AR_50', 'AR_75', 'AP_easy',
              'AP_medium', 'AP_hard')
     assert [values[f'pose_{name}'] for name in names] == pytest.approx(

@@ -114,25 +114,25 @@ def test_kind_of_a_file_by_its_content(tmp_path):
     # With a box COCO would take its area for the area of the person.
     assert 'bbox' not in files.results('segm')[0]
     assert 'bbox' not in files.results('keypoints')[0]
-    with pytest.raises(InputError, match='d.json: result 0: field .age.'):
+    with pytest.raises(InputError, match='d.json: result 0: .age.'):
         files.persons('age')
 
 
 @pytest.mark.parametrize('results, message', [
     (dict(results=[]), 'a COCO result file is a list'),
     ([5], 'a COCO result file is a list'),
-    ([RESULT, dict(RESULT, score='high')], "result 1: field 'score'"),
-    ([RESULT, dict(RESULT, bbox=[0, 0, 1])], "result 1: field 'bbox'"),
-    ([dict(RESULT, image_id=None)], "result 0: field 'image_id'"),
-    ([dict(RESULT, category_id='person')], "result 0: field 'category_id'"),
-    ([dict(RESULT, keypoints=[1, 2, 3])], "result 0: field 'keypoints'"),
-    ([dict(RESULT, segmentation=[[1, 2]])], "result 0: field 'segmentation'"),
+    ([RESULT, dict(RESULT, score='high')], "result 1: 'score'"),
+    ([RESULT, dict(RESULT, bbox=[0, 0, 1])], "result 1: 'bbox'"),
+    ([dict(RESULT, image_id=None)], "result 0: 'image_id'"),
+    ([dict(RESULT, category_id='person')], "result 0: 'category_id'"),
+    ([dict(RESULT, keypoints=[1, 2, 3])], "result 0: 'keypoints'"),
+    ([dict(RESULT, segmentation=[[1, 2]])], "result 0: 'segmentation'"),
     ([dict(RESULT, segmentation=dict(size=[4, None], counts='88'))
-      ], "result 0: field 'segmentation' must be compressed RLE"),
+      ], "result 0: 'segmentation' must be compressed RLE"),
     ([dict(RESULT, segmentation=dict(size=[4, 4], counts='8'))
-      ], "result 0: field 'segmentation' .* of as many pixels"),
-    ([dict(RESULT, keypoints=None)], "result 0: field 'keypoints'"),
-    ([dict(RESULT, keypoints=[])], "result 0: field 'keypoints'"),
+      ], "result 0: 'segmentation' .* of as many pixels"),
+    ([dict(RESULT, keypoints=None)], "result 0: 'keypoints'"),
+    ([dict(RESULT, keypoints=[])], "result 0: 'keypoints'"),
 ])
 def test_malformed_file(results, message, tmp_path):
     path = write(tmp_path / 'a.json', results)

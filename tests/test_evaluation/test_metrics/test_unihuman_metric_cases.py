@@ -8,7 +8,9 @@ from mmengine.structures import InstanceData
 from pycocotools import mask as mask_utils
 
 from mmhqnet.errors import InputError
+from mmhqnet.evaluation import GroundTruth, HumanEvaluator, ResultFiles
 from mmhqnet.registry import METRICS
+from mmhqnet.structures.person_fields import fields_to_dicts, resolve_fields
 
 
 def two_persons():
@@ -54,12 +56,12 @@ def two_persons():
     return dataset, dict(img_id=1, ori_shape=(200, 300), pred_instances=pred)
 
 
-def two_metric(tmp_path, dataset, **options):
+def two_metric(tmp_path, dataset, meta=(), **options):
     path = tmp_path / 'two.json'
     path.write_text(json.dumps(dataset))
     metric = METRICS.build(
         dict(type='UniHumanMetric', ann_file=str(path), **options))
-    metric.dataset_meta = dict(classes=('person', ))
+    metric.dataset_meta = dict(meta, classes=('person', ))
     return metric
 
 
@@ -175,6 +177,162 @@ def test_sigmas_and_number_of_keypoints_come_from_the_metainfo(tmp_path):
         assert values['unihuman/pose_AP'] == pytest.approx(expected)
 
 
+def with_added_fields(tmp_path, **options):
+    """Two persons with a helmet, a height, feet and faces."""
+    dataset, sample = two_persons()
+    labels = dict(
+        helmet=['helmet', 0],
+        height_cm=[180., 95.],
+        feet=[[20, 140, 2, 90, 150, 2], [170, 170, 2, 250, 175, 1]],
+        face_box=[[40, 15, 30, 40], [190, 30, 50, 50]])
+    for i, annotation in enumerate(dataset['annotations']):
+        annotation.update({key: values[i] for key, values in labels.items()})
+    pred = sample['pred_instances']
+    pred.update(
+        helmet=torch.tensor([1, 0]),
+        helmet_scores=torch.tensor([.9, .6]),
+        height_cm=torch.tensor([184., 97.]),
+        feet=torch.tensor(labels['feet'], dtype=torch.float).view(2, 2,
+                                                                  3)[..., :2],
+        face_boxes=torch.tensor([[40., 15, 70, 55], [190, 30, 240, 80]]),
+        face_scores=torch.tensor([.4, .8]))
+    added = dict(
+        helmet=dict(type='category', classes=('none', 'helmet')),
+        height_cm=dict(type='number', error=5),
+        feet=dict(type='points', num_points=2))
+    meta = dict(person_fields=fields_to_dicts(resolve_fields(added)))
+    options.setdefault('metric',
+                       ['box', 'helmet', 'height_cm', 'feet', 'face'])
+    metric = two_metric(tmp_path, dataset, meta, **options)
+    return metric, dataset, sample
+
+
+ADDED_AP = [
+    f'unihuman/{name}_AP' for name in ('helmet', 'height_cm', 'feet', 'face')
+]
+
+
+def test_added_fields_are_evaluated_by_name(tmp_path):
+    metric, _, sample = with_added_fields(tmp_path)
+    metric.process({}, [sample])
+    values = metric.evaluate(1)
+    assert [values[key] for key in ADDED_AP] == pytest.approx([1] * 4)
+    assert values['unihuman/face_AR'] == pytest.approx(1)
+    assert not any('face' in key and 'no_small' in key for key in values)
+
+
+@pytest.mark.parametrize('column, wrong', [
+    ('helmet', torch.tensor([0, 1])),
+    ('height_cm', torch.tensor([185., 100])),
+    ('feet', torch.zeros(2, 2, 2)),
+    ('face_boxes', torch.zeros(2, 4)),
+])
+def test_each_added_field_is_judged_by_its_own_prediction(
+        tmp_path, column, wrong):
+    metric, _, sample = with_added_fields(tmp_path)
+    sample['pred_instances'][column] = wrong
+    metric.process({}, [sample])
+    values = metric.evaluate(1)
+    name = column.replace('_boxes', '')
+    for key in ADDED_AP:
+        assert values[key] == pytest.approx(0 if f'/{name}_' in key else 1)
+
+
+def test_added_fields_in_both_protocols(tmp_path):
+    """Person 0 comes first; without a label of it, it is a false positive
+    or ignored."""
+    metric, dataset, sample = with_added_fields(
+        tmp_path, protocol=['official', 'ignore_unlabelled'])
+    for key in ('helmet', 'height_cm'):
+        del metric._annotations['annotations'][0][key]
+    metric.process({}, [sample])
+    values = metric.evaluate(1)
+    for name in ('helmet', 'height_cm'):
+        assert values[f'unihuman/{name}_AP'] == pytest.approx(1 / 2)
+        assert values[
+            f'unihuman/{name}_ignore_unlabelled_AP'] == pytest.approx(1)
+
+
+@pytest.mark.parametrize('face', [
+    dict(valid=dict(face=0)),
+    dict(face_valid=False),
+    dict(face_box=[0, 0, 0, 0]),
+    dict(face_box=None)
+])
+def test_a_person_without_a_valid_face_counts_neither_way(tmp_path, face):
+    metric, _, sample = with_added_fields(tmp_path, metric='face')
+    metric._annotations['annotations'][1].update(face)
+    for score in (.8, .1):  # first or last
+        sample['pred_instances']['face_scores'][1] = score
+        metric.process({}, [sample])
+        values = metric.evaluate(1)
+        assert values['unihuman/face_AP'] == pytest.approx(1)
+        assert values['unihuman/face_AR'] == pytest.approx(1)
+
+
+def test_faces_rank_by_their_own_score(tmp_path):
+    metric, _, sample = with_added_fields(tmp_path, metric='face')
+    sample['pred_instances']['face_boxes'][0] = 0  # scores .4, its person .9
+    metric.process({}, [sample])
+    # The right one comes first: precision 1 up to recall 1/2.
+    assert metric.evaluate(1)['unihuman/face_AP'] == pytest.approx(51 / 101)
+
+
+def test_result_files_of_added_fields(tmp_path):
+    prefix = str(tmp_path / 'run')
+    metric, _, sample = with_added_fields(tmp_path, outfile_prefix=prefix)
+    metric.process({}, [sample])
+    values = metric.evaluate(1)
+    attributes = json.loads((tmp_path / 'run.attributes.json').read_text())
+    assert [(a['helmet'], a['height_cm'])
+            for a in attributes] == [('helmet', 184), ('none', 97)]
+    assert attributes[0]['helmet_score'] == pytest.approx(.9)
+    faces = json.loads((tmp_path / 'run.face.json').read_text())
+    assert faces[0]['bbox'] == [40, 15, 30, 40]
+    files = ResultFiles([prefix], metric.fields)
+    assert files.metrics == [
+        'box', 'gender', 'age', 'face', 'helmet', 'height_cm', 'feet'
+    ]
+    ground_truth = GroundTruth.from_file(
+        str(tmp_path / 'two.json'),
+        metrics=metric.metrics,
+        fields=metric.fields)
+    again = HumanEvaluator(metric.metrics).evaluate(ground_truth, files)
+    assert {
+        f'unihuman/{key}': value
+        for key, value in again.items()
+    } == pytest.approx(values)
+
+
+def test_names_are_checked_as_soon_as_the_data_set_is_known(tmp_path):
+    dataset, _ = two_persons()
+    with pytest.raises(InputError, match="'helmet' is unknown.*age, face"):
+        two_metric(tmp_path, dataset, metric=['box', 'helmet'])
+
+
+@pytest.mark.parametrize('content', [
+    None,
+    dict(images=[dict(id=1)], categories=[dict(id=7, name='person')]),
+])
+def test_format_only_needs_no_annotations(tmp_path, content):
+    """As for COCO's test sets, whose files end with the categories."""
+    _, sample = two_persons()
+    path = tmp_path / 'test.json'
+    path.write_text(json.dumps(content))
+    metric = METRICS.build(
+        dict(
+            type='UniHumanMetric',
+            ann_file=content and str(path),
+            format_only=True,
+            outfile_prefix=str(tmp_path / 'run')))
+    metric.dataset_meta = dict(classes=('person', ))
+    metric.process({}, [sample])
+    assert metric.evaluate(1) == {}
+    boxes = json.loads((tmp_path / 'run.bbox.json').read_text())
+    assert [box['category_id'] for box in boxes] == [7 if content else 1] * 2
+    assert len(json.loads((tmp_path / 'run.segm.json').read_text())) == 2
+
+
 def test_names_of_results(tmp_path):
     values = evaluate_two(
         tmp_path,
@@ -211,8 +369,7 @@ def test_malformed_annotation_is_found_at_the_first_batch(tmp_path):
     dataset, sample = two_persons()
     dataset['annotations'][1]['age'] = 300
     metric = two_metric(tmp_path, dataset)
-    with pytest.raises(
-            InputError, match="two.json: annotation 1: field 'age'.*300"):
+    with pytest.raises(InputError, match="two.json: annotation 1: 'age'.*300"):
         metric.process({}, [sample])
 
 

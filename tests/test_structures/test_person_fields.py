@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mmhqnet.errors import InputError
-from mmhqnet.structures.person_fields import (FIELDS, STANDARD, Motion,
-                                              fields_in, fields_of_config,
+from mmhqnet.structures.person_fields import (FIELDS, STANDARD, fields_in,
+                                              fields_of_config,
                                               fields_to_dicts, resolve_fields)
 
 ADDED = dict(
@@ -20,10 +20,6 @@ ADDED = dict(
 @pytest.fixture
 def table():
     return resolve_fields(ADDED)
-
-
-def motion(matrix, size=(100, 80), cuts=False, growth=1.):
-    return Motion(np.array(matrix, float), size, cuts, np.array([growth]))
 
 
 def test_the_columns_that_others_rely_on():
@@ -151,67 +147,6 @@ def test_what_is_written_is_read_again(table):
         again = {field.key: field.unread(field.read({}))}
         nothing = field.judge(again)
         assert not any(nothing) if name == 'feet' else nothing is None
-
-
-def test_points_change_places_only_in_a_mirror(table):
-    columns = dict(
-        feet=np.array([[[10., 20], [30, 40]]], np.float32),
-        feet_visible=np.array([[2., 1]], np.float32))
-    mirror = motion([[-1, 0, 100], [0, 1, 0], [0, 0, 1]])
-    moved = table['feet'].move(columns, mirror)
-    assert moved['feet'].tolist() == [[[70, 40], [90, 20]]]
-    assert moved['feet_visible'].tolist() == [[1, 2]]
-    turn = motion([[-1, 0, 100], [0, -1, 80], [0, 0, 1]])
-    moved = table['feet'].move(columns, turn)
-    assert moved['feet'].tolist() == [[[90, 60], [70, 40]]]
-    assert columns['feet'].tolist() == [[[10, 20], [30, 40]]]
-
-
-@pytest.mark.parametrize('cuts, visible, point', [(True, 0, [0, 0]),
-                                                  (False, 2, [100, 25])])
-def test_points_beyond_the_border(table, cuts, visible, point):
-    columns = dict(
-        feet=np.array([[[10., 20], [98, 20]]], np.float32),
-        feet_visible=np.array([[2., 2]], np.float32))
-    shift = motion([[1, 0, 5], [0, 1, 5], [0, 0, 1]], cuts=cuts)
-    moved = table['feet'].move(columns, shift)
-    assert moved['feet'].tolist() == [[[15, 25], point]]
-    assert moved['feet_visible'].tolist() == [[2, visible]]
-
-
-def test_areas_follow_scale_or_box():
-    field, columns = FIELDS['area'], dict(areas=np.array([50.], np.float32))
-    scale = [[2, 0, 0], [0, .5, 0], [0, 0, 1]]
-    assert field.move(columns, motion(scale))['areas'] == 50
-    scale[0][0] = -4
-    assert field.move(columns, motion(scale))['areas'] == 100
-    cut = motion(np.eye(3), cuts=True, growth=.25)
-    assert field.move(columns, cut)['areas'] == 12.5
-    cut = motion(np.eye(3), cuts=True, growth=.001)
-    assert field.move(columns, cut)['areas'] == 1
-
-
-def test_what_has_no_place_does_not_move(table):
-    turn = motion([[-1, 0, 100], [0, -1, 80], [0, 0, 1]])
-    for name in ('helmet', 'height_cm', 'gender', 'age'):
-        assert table[name].move({name: np.zeros(1)}, turn) == {}
-
-
-@pytest.mark.parametrize('name, value, words, printed', [
-    ('gender', 1, 'F', 1),
-    ('gender', -1, '?', -1),
-    ('age', 26.5, '27', 26.5),
-    ('age', -1, '?', -1),
-    ('helmet', 0, 'none', 'none'),
-    ('helmet', -1, '?', -1),
-    ('height_cm', 181.4, '181 cm', 181.4),
-    ('height_cm', np.nan, '?', None),
-    ('feet', [[1, 2]], None, [[1, 2]]),
-])
-def test_words_and_json(table, name, value, words, printed):
-    assert table[name].words(value) == words
-    if printed is not None:
-        assert table[name].printed(value) == printed
 
 
 def test_fields_of_a_config(tmp_path, table):

@@ -1,7 +1,9 @@
 import pytest
 
 from mmhqnet.errors import InputError
-from mmhqnet.evaluation.functional.tasks import KINDS, check_names
+from mmhqnet.evaluation.functional.tasks import (attributes_of, check_names,
+                                                 metrics_of)
+from mmhqnet.structures.person_fields import FIELDS, resolve_fields
 
 
 def test_names_are_checked():
@@ -15,5 +17,9 @@ def test_names_are_checked():
         check_names(['age', 'ages'], ('gender', 'age'), 'metric')
 
 
-def test_a_kind_of_result_stands_once():
-    assert len(set(KINDS)) == len(KINDS)
+def test_rows_that_can_be_evaluated():
+    assert metrics_of(FIELDS) == [
+        'box', 'mask', 'pose', 'gender', 'age', 'face'
+    ]
+    table = resolve_fields(dict(weight=dict(type='number')))
+    assert attributes_of(table) == ['gender', 'age', 'weight']

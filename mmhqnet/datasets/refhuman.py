@@ -5,8 +5,8 @@ from mmengine.logging import print_log
 
 from mmhqnet.errors import InputError
 from mmhqnet.registry import DATASETS
+from mmhqnet.structures.label_rules import are_numbers
 
-from .annotations.rules import are_numbers
 from .annotations.scribbles import NUM_POINTS
 from .coco_unihuman import CocoUniHumanDataset
 

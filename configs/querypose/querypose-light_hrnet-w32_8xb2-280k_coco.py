@@ -1,0 +1,3 @@
+# The light version: queries do not meet the regions of their poses.
+_base_ = './querypose_hrnet-w32_8xb2-280k_coco.py'
+model = dict(roi_head=dict(pose_layer=dict(interact=False)))

@@ -1,0 +1,6 @@
+# QueryPose, full version, HRNet-W32, COCO.
+_base_ = [
+    '../_base_/models/querypose_hrnet-w32.py',
+    '../_base_/datasets/querypose_coco.py',
+    '../_base_/schedules/querypose_280k.py', '../_base_/querypose_runtime.py'
+]

@@ -121,9 +121,9 @@ def convert_querypose(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     Raises:
         InputError: If weights are missing or unknown.
     """
-    if isinstance(state_dict, dict):
-        # As detectron2 writes checkpoints.
-        state_dict = state_dict.get('model', state_dict)
+    for wrapper in ('state_dict', 'model'):  # detectron2 writes the latter
+        if isinstance(state_dict, dict):
+            state_dict = state_dict.get(wrapper, state_dict)
     weights = weights_of(state_dict)
     names = {released: querypose_name(released) for released in weights}
     unknown = sorted(released for released in names if not names[released])

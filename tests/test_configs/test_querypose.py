@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmhqnet.models  # noqa: F401
+from mmhqnet.models.pose_refiners import PartQueryRefiner
 from mmhqnet.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs/querypose'
@@ -33,11 +33,12 @@ def test_what_a_name_says(path):
     num_keypoints = 14 if path.stem.endswith('crowdpose') else 17
     assert head.num_keypoints == num_keypoints
     dataset = config.train_dataloader.dataset
-    assert dataset.get('keypoint_metainfo', 'coco') == (
-        'crowdpose' if num_keypoints == 14 else 'coco')
+    assert dataset.get(
+        'keypoint_metainfo',
+        'coco') == ('crowdpose' if num_keypoints == 14 else 'coco')
     assert config.val_evaluator.metric == ['box', 'pose']
-    assert config.train_cfg.max_iters == (140000 if '140k' in path.stem else
-                                          280000)
+    assert config.train_cfg.max_iters == (140000
+                                          if '140k' in path.stem else 280000)
     assert max(config.param_scheduler[1].milestones) < (
         config.train_cfg.max_iters)
     assert config.train_dataloader.batch_size == 2
@@ -48,18 +49,18 @@ def test_what_a_name_says(path):
     ]
 
 
-@pytest.mark.parametrize(
-    'name', ['querypose-light_r50_8xb2-140k_crowdpose',
-             'querypose_hrnet-w48_8xb2-280k_coco'])
+@pytest.mark.parametrize('name', [
+    'querypose-light_r50_8xb2-140k_crowdpose',
+    'querypose_hrnet-w48_8xb2-280k_coco'
+])
 def test_builds(name):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     init_default_scope(config.default_scope)
     with torch.device('meta'):
         model = MODELS.build(config.model)
         maps = model.extract_feat(torch.zeros(1, 3, 64, 96))
-    assert [tuple(feat.shape[1:]) for feat in maps] == [(256, 64 // s, 96 // s)
-                                                        for s in (4, 8, 16,
-                                                                  32)]
+    assert [tuple(feat.shape[1:]) for feat in maps
+            ] == [(256, 64 // s, 96 // s) for s in (4, 8, 16, 32)]
 
 
 def test_the_flow_learns_ten_times_faster():
@@ -72,3 +73,15 @@ def test_the_flow_learns_ten_times_faster():
         head = MODELS.build(config.model)
     flow = [name for name, _ in head.named_parameters() if key in name]
     assert len(flow) == 72
+
+
+@pytest.mark.parametrize('name', [
+    'hqnet_r50-part-queries_16xb1-100e_coco-unihuman',
+    'hqnet_toy_r18-part-queries_1xb4_toy-unihuman'
+])
+def test_refinement_of_hqnet(name):
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    init_default_scope(config.default_scope)
+    with torch.device('meta'):
+        model = MODELS.build(config.model)
+    assert isinstance(model.bbox_head.task_heads.pose.refine, PartQueryRefiner)

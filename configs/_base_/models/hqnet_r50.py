@@ -63,7 +63,8 @@ model = dict(
         loss_iou=dict(type='GIoULoss', loss_weight=2.0),
         task_heads=dict(
             mask=dict(type='MaskHead'),
-            pose=dict(type='PoseHead'),
+            pose=dict(
+                type='PoseHead', refine=dict(type='PoseRefinementDecoder')),
             gender=dict(type='GenderHead'),
             age=dict(type='AgeHead'))),
     dn_cfg=dict(

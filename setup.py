@@ -110,6 +110,8 @@ setup(
         ],
         # the assignment solver of mmdet's trackers
         'track': ['lap>=0.5'],
+        # language models for UniPHD's captions
+        'text': ['transformers>=4.38'],
         # writing a graph, and checking it against the PyTorch model
         'export': ['onnx>=1.16', 'onnxscript', 'onnxruntime>=1.18'],
         # tests and formatting

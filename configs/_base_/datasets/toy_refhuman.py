@@ -22,7 +22,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=0,  # small images; every core is the network's
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
@@ -33,7 +33,7 @@ train_dataloader = dict(
         data_prefix=dict(img='images/train/'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=0,
     persistent_workers=False,
     drop_last=False,

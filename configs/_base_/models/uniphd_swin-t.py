@@ -31,7 +31,16 @@ model = dict(
         norm_cfg=dict(type='GN', num_groups=32),
         bias=True,
         num_outs=4),
-    text_encoder=dict(type='HFTextEncoder', name_or_path='roberta-base'),
+    text_encoder=dict(
+        type='HFTextEncoder',
+        name_or_path='roberta-base',  # or a folder
+        config=dict(  # its layers are built without the network
+            vocab_size=50265,
+            max_position_embeddings=514,
+            type_vocab_size=1,
+            layer_norm_eps=1e-5),
+        max_length=64,  # released code: not cut
+        pooling='pooler'),
     prompt_encoder=dict(
         type='PromptEncoder', text_dims=768, point_dims=384, dropout=0.1),
     fusion=dict(type='PromptFusion'),

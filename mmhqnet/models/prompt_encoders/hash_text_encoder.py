@@ -1,5 +1,6 @@
 """A text encoder that needs nothing but PyTorch."""
 import re
+import warnings
 import zlib
 from typing import List, Sequence, Tuple
 
@@ -24,12 +25,16 @@ def hash_words(caption: str, num_words: int, max_length: int) -> List[int]:
     Args:
         caption (str): The caption.
         num_words (int): Numbers lie in 0..num_words - 1; words may collide.
-        max_length (int): Words that count; the others are dropped.
+        max_length (int): Words that count; the rest is cut off, with a
+            warning.
 
     Returns:
         list[int]: The same numbers everywhere and always, at least one.
     """
-    words = split_words(caption)[:max_length] or ['']
+    words = split_words(caption) or ['']
+    if len(words) > max_length:
+        warnings.warn(f'captions are cut after {max_length} words')
+    words = words[:max_length]
     return [zlib.crc32(word.encode()) % num_words for word in words]
 
 

@@ -50,14 +50,14 @@ model = dict(
         attributes=dict(
             gender=dict(type='GenderHead'), age=dict(type='AgeHead'))))
 
-max_iters = 1500
+max_iters = 4000
 train_cfg = dict(
     _delete_=True,
     type='IterBasedTrainLoop',
     max_iters=max_iters,
     val_interval=max_iters)
 optim_wrapper = dict(
-    optimizer=dict(lr=0.0006, fused=True),
+    optimizer=dict(lr=0.0005, fused=True),
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(
         custom_keys=dict(

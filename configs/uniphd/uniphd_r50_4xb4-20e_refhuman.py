@@ -10,7 +10,10 @@ model = dict(
         norm_cfg=dict(type='BN', requires_grad=False),
         norm_eval=True,
         style='pytorch',
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')),
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='https://download.pytorch.org/models/'
+            'resnet50-0676ba61.pth')),
     neck=dict(in_channels=[512, 1024, 2048]),
     prompt_encoder=dict(point_dims=1024),
     bbox_head=dict(mask_head=dict(refine_dims=(256, 512))))

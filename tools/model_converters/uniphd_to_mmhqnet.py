@@ -37,9 +37,17 @@ def run(args):
         InputError: If ``src`` is not the release, or ``dst`` cannot be
             written.
     """
+    from contextlib import nullcontext
+
+    import torch
+
     from mmhqnet.checkpoints import (convert_uniphd, read_checkpoint,
                                      write_weights)
-    source = read_checkpoint(args.src, weights_only=True)
+
+    # The release keeps its options beside the weights, in a plain object.
+    allowing = getattr(torch.serialization, 'safe_globals', nullcontext)
+    with allowing([argparse.Namespace]):
+        source = read_checkpoint(args.src, weights_only=True)
     weights = convert_uniphd(source['state_dict'])
     write_weights(weights, args.dst)
     print(f'wrote {args.dst}')

@@ -1,0 +1,74 @@
+"""Tools of UniPHD and RefHuman: files in, files out, errors."""
+import argparse
+import json
+import pickle
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+CONVERT, PROMPTS = (
+    runpy.run_path(str(ROOT / 'tools' / name))['main']
+    for name in ('model_converters/uniphd_to_mmhqnet.py',
+                 'dataset_converters/make_prompts.py'))
+COCO = ROOT / 'tests/data/coco_ccby/person_keypoints.json'
+
+
+def test_a_released_checkpoint_with_its_options(tmp_path, capsys):
+    keys = json.loads(
+        (ROOT / 'tests/data/parity/uniphd/head_keys.json').read_text())
+    weights = {
+        key: torch.zeros(()).expand(entry['shape'])
+        for key, entry in keys.items()
+    }
+    source, target = str(tmp_path / 'src.pth'), tmp_path / 'dst.pth'
+    torch.save(dict(model=weights, args=argparse.Namespace(lr=1e-4)), source)
+    CONVERT([source, str(target)])
+    assert 'wrote' in capsys.readouterr().out
+    assert 'level_embed' in torch.load(target, weights_only=True)['state_dict']
+
+
+def test_other_checkpoints_are_refused(tmp_path, capsys):
+    source = str(tmp_path / 'src.pth')
+    torch.save(dict(model=dict(a=torch.zeros(1))), source)
+    with pytest.raises(SystemExit) as end:
+        CONVERT([source, str(tmp_path / 'dst.pth')])
+    assert end.value.code == 2
+    assert 'UniPHD with Swin-T' in capsys.readouterr().err
+
+
+def test_prompts_of_photos_and_of_described_persons(tmp_path, capsys):
+    out = tmp_path / 'ref.json'
+    PROMPTS([str(COCO), str(out)])
+    content = json.loads(out.read_text())
+    assert len(content['images']) == len(content['annotations']) > 5
+    number = content['annotations'][0]
+    coco = json.loads(COCO.read_text())
+    person = next(ann for ann in coco['annotations']
+                  if ann['bbox'] == number['bbox'])
+    refs = tmp_path / 'refs(unc).p'
+    refs.write_bytes(
+        pickle.dumps([
+            dict(
+                ann_id=person['id'],
+                split='train',
+                sentences=[dict(sent='left man')])
+        ]))
+    PROMPTS([str(COCO), str(out), '--refs', str(refs)])
+    image, = json.loads(out.read_text())['images']
+    assert image['caption'] == 'left man'
+    assert '1 of them with a caption' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--min-keypoints', '18'], 'no person is left'),
+    (['--refs', 'missing.p'], 'missing.p'),
+])
+def test_errors_are_one_line(tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit):
+        PROMPTS([str(COCO), str(tmp_path / 'out.json'), *options])
+    error = capsys.readouterr().err
+    assert message in error and error.count('\n') == 1
+    assert not (tmp_path / 'out.json').exists()

@@ -62,8 +62,8 @@ def model():
     init_default_scope('mmdet')
     model = MODELS.build(config).double().eval()
     weights = {}
-    for key, entry in json.loads(
-        (DATA / 'head_keys.json').read_text()).items():
+    entries = json.loads((DATA / 'head_keys.json').read_text())
+    for key, entry in entries.items():
         root = entry.get('alias_of', key)
         weights[key] = torch.from_numpy(
             DETERMINISTIC.weight(root, entry['shape'], SEED) *

@@ -17,7 +17,8 @@ def inputs(bs=1, groups=3, tokens=5):
         query=draw(bs, groups, tokens, 16),
         value=draw(bs, 30, 16),
         key_padding_mask=None,
-        reference_points=with_centre(draw(bs, groups, tokens - 1, 2).sigmoid()),
+        reference_points=with_centre(
+            draw(bs, groups, tokens - 1, 2).sigmoid()),
         spatial_shapes=SHAPES,
         valid_ratios=torch.ones(bs, 2, 2, dtype=torch.float64))
 

@@ -1,5 +1,7 @@
 """One matching per layer, shared by all tasks."""
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from functools import partial
+from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
+                    Tuple)
 
 import torch
 from mmdet.models.dense_heads import DINOHead
@@ -20,6 +22,7 @@ from ..prediction_layers import PredictionLayers
 from ..task_heads import TaskHead, to_pixels
 
 Outputs = Dict[str, Dict[str, Tensor]]
+Targets = Dict[str, Sequence[Any]]
 
 
 @MODELS.register_module()
@@ -106,15 +109,18 @@ class HQNetHead(PredictionLayers, DINOHead):
             ``bboxes``, normalised cxcywh (bs, num_queries, 4).
         """
         outputs = {
-            name: {
-                key: _full_precision(value)
-                for key, value in task(query, reference, layer).items()
-            }
-            for name, task in self.task_heads.items()
+            name: self.forward_task(name, query, reference, layer)
+            for name in self.task_heads
         }
         outputs['box'] = dict(
             self.forward_box(query, reference, layer), queries=query)
         return outputs
+
+    def forward_task(self, name: str, query: Tensor, reference: Tensor,
+                     layer: int) -> Dict[str, Tensor]:
+        """Apply the branches of one task; see :meth:`forward_layer`."""
+        outputs = self.task_heads[name](query, reference, layer)
+        return {key: _full_precision(value) for key, value in outputs.items()}
 
     def forward_box(self, query: Tensor, reference: Tensor,
                     layer: int) -> Dict[str, Tensor]:
@@ -168,7 +174,7 @@ class HQNetHead(PredictionLayers, DINOHead):
         """
         gt_instances = [sample.gt_instances for sample in batch_data_samples]
         num_dn = dn_meta['num_denoising_queries']
-        # NOTE the tasks never see the denoising queries.
+        # NOTE a task sees the denoising queries only if it asks for them.
         layers = self(hidden_states[:, :, num_dn:],
                       [reference[:, num_dn:] for reference in references])
         outputs = {
@@ -197,11 +203,11 @@ class HQNetHead(PredictionLayers, DINOHead):
         _add(
             losses,
             self._denoising_losses(hidden_states[:, :, :num_dn], references,
-                                   gt_instances, encoded, dn_meta))
+                                   targets, gt_instances, encoded, dn_meta))
         return losses
 
     @torch.no_grad()
-    def match(self, outputs: Outputs, targets: Dict[str, Sequence],
+    def match(self, outputs: Outputs, targets: Targets,
               gt_instances: InstanceList,
               encoded: EncodedImages) -> Assignment:
         """Match queries and persons by the summed costs of all tasks.
@@ -251,7 +257,7 @@ class HQNetHead(PredictionLayers, DINOHead):
                 cost = cost + task_cost
         return cost
 
-    def _layer_losses(self, outputs: Outputs, targets: Dict[str, Sequence],
+    def _layer_losses(self, outputs: Outputs, targets: Targets,
                       gt_instances: InstanceList, assignment: Assignment,
                       encoded: EncodedImages) -> Iterator[Tuple[str, Tensor]]:
         """Yield name and losses (num_layers, ) of the box and each task."""
@@ -306,21 +312,30 @@ class HQNetHead(PredictionLayers, DINOHead):
         return dict(zip(names, losses))
 
     def _denoising_losses(self, hidden_states: Tensor,
-                          references: List[Tensor], gt_instances: InstanceList,
-                          encoded: EncodedImages,
+                          references: List[Tensor], targets: Targets,
+                          gt_instances: InstanceList, encoded: EncodedImages,
                           dn_meta: Dict[str, int]) -> Dict[str, Tensor]:
-        """Box losses of the denoising queries, whose persons are known."""
+        """Losses of the denoising queries, whose persons are known."""
         num_dn = dn_meta['num_denoising_queries']
-        outputs = _stack([
-            self.forward_box(query, _logits(reference[:, :num_dn]), layer)
-            for layer, (
-                query, reference) in enumerate(zip(hidden_states, references))
-        ])
+
+        def all_layers(branches: Callable) -> Dict[str, Tensor]:
+            layers = enumerate(zip(hidden_states, references))
+            return _stack([
+                branches(query, _logits(reference[:, :num_dn]), layer)
+                for layer, (query, reference) in layers
+            ])
+
         assignment = denoising_assignment([len(gt) for gt in gt_instances],
                                           dn_meta['num_denoising_groups'],
                                           len(hidden_states),
                                           hidden_states.device)
-        losses = self._box_losses(outputs, gt_instances, assignment, encoded)
+        losses = self._box_losses(
+            all_layers(self.forward_box), gt_instances, assignment, encoded)
+        for name, task in self.task_heads.items():
+            if task.denoise:
+                outputs = all_layers(partial(self.forward_task, name))
+                _add(losses,
+                     task.loss(outputs, targets[name], assignment, encoded))
         return {
             key: value
             for name, layer_losses in losses.items()

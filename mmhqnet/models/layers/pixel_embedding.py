@@ -1,5 +1,7 @@
 """The stride-4 pixel embedding that masks are read from (spec 1.4)."""
 import torch.nn.functional as F
+from typing import Optional
+
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, xavier_init
 from torch import Tensor, nn
@@ -12,21 +14,35 @@ class PixelEmbedding(BaseModule):
     """Joins the stride-4 feature map with the encoder's stride-8 memory.
 
     Args:
-        embed_dims (int): Channels of both inputs and of the result.
+        embed_dims (int): Channels of the memory.
+        in_channels (int, optional): Channels of the stride-4 map, those of
+            the memory by default.
+        mask_dims (int, optional): Channels of the result, which most of the
+            cost depends on; those of the memory by default.
         norm_cfg (dict): Normalisation after the two joining convolutions.
     """
 
     def __init__(
         self,
         embed_dims: int = 256,
+        in_channels: Optional[int] = None,
+        mask_dims: Optional[int] = None,
         norm_cfg: dict = dict(type='GN', num_groups=32)
     ) -> None:
         super().__init__()
+        mask_dims = mask_dims or embed_dims
+        self.memory_conv = nn.Identity()
+        if mask_dims != embed_dims:
+            self.memory_conv = nn.Conv2d(embed_dims, mask_dims, 1)
         self.lateral_conv = ConvModule(
-            embed_dims, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=None)
+            in_channels or embed_dims,
+            mask_dims,
+            1,
+            norm_cfg=norm_cfg,
+            act_cfg=None)
         self.output_conv = ConvModule(
-            embed_dims, embed_dims, 3, padding=1, norm_cfg=norm_cfg)
-        self.mask_feature = nn.Conv2d(embed_dims, embed_dims, 1)
+            mask_dims, mask_dims, 3, padding=1, norm_cfg=norm_cfg)
+        self.mask_feature = nn.Conv2d(mask_dims, mask_dims, 1)
 
     def init_weights(self) -> None:
         """Xavier, as for the transformer; mmcv's own start is Kaiming's."""
@@ -38,18 +54,18 @@ class PixelEmbedding(BaseModule):
         """Compute the pixel embedding.
 
         Args:
-            feat (Tensor): Stride-4 map of the neck, (bs, dim, H/4, W/4). It
-                never enters the transformer.
+            feat (Tensor): Stride-4 map of the neck, (bs, in_channels, H/4,
+                W/4). It never enters the transformer.
             memory (Tensor): Stride-8 level of the encoder's memory as a map,
                 (bs, dim, H/8, W/8).
 
         Returns:
-            Tensor: Pixel embedding, (bs, dim, H/4, W/4). Its dot product with
-            a query's mask embedding is that query's mask logit.
+            Tensor: Pixel embedding, (bs, mask_dims, H/4, W/4). Its dot product
+            with a query's mask embedding is that query's mask logit.
         """
         # The memory's channels come last; the sum wants them as in the map.
         memory = F.interpolate(
-            memory.contiguous(),
+            self.memory_conv(memory.contiguous()),
             size=feat.shape[-2:],
             mode='bilinear',
             align_corners=False)

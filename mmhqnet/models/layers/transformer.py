@@ -59,6 +59,8 @@ class DecoderLayer(DeformableDetrTransformerDecoderLayer):
 class HQNetEncoder(DeformableDetrTransformerEncoder):
     """Encoder of deformable DETR (spec 1.3).
 
+    Without layers the maps of the neck are the memory as they are.
+
     NOTE mmdet needs fairscale for ``num_cp``, the number of layers that do
     not keep their activations.
     """
@@ -68,7 +70,7 @@ class HQNetEncoder(DeformableDetrTransformerEncoder):
             EncoderLayer(**self.layer_cfg) for _ in range(self.num_layers))
         for layer in self.layers[:max(self.num_cp, 0)]:
             layer.checkpointing = True
-        self.embed_dims = self.layers[0].embed_dims
+        self.embed_dims = self.layer_cfg['self_attn_cfg']['embed_dims']
 
 
 class HQNetDecoder(DinoTransformerDecoder):

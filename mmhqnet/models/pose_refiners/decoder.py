@@ -1,5 +1,5 @@
 """Refinement of whole poses by a small decoder over keypoints (spec 1.10)."""
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import torch
 from mmdet.models.layers import inverse_sigmoid
@@ -32,7 +32,8 @@ class PoseRefinementLayer(DecoderLayer):
             query (Tensor): (num_persons, K, dim), image after image.
             query_pos (Tensor): (num_persons, K, dim).
             reference (Tensor): Points in each level of the image,
-                (num_persons, K, num_levels, 2).
+                (num_persons, K, num_levels, 2), or boxes around them, (...,
+                4).
             persons_per_image (list[int]): Number of persons of each image.
             memory (Tensor): Encoder output, (bs, num_tokens, dim).
             **kwargs: Spatial shapes, level starts and padding mask of the
@@ -68,6 +69,9 @@ class PoseRefinementDecoder(PoseRefiner):
         num_points (int): Sampling points of the deformable attention.
         feedforward_channels (int): Hidden channels of the FFN.
         dropout (float): Dropout of attentions and FFN.
+        read_person (bool): Whether to begin with the human query of each
+            person, and to look around and move in units of its box (ours);
+            otherwise the refinement knows the pose alone.
         loss_kpt (dict): Config of the keypoint loss, normalised coordinates.
         loss_oks (dict): Config of the OKS loss.
         **kwargs: See :class:`PoseRefiner`.
@@ -81,6 +85,7 @@ class PoseRefinementDecoder(PoseRefiner):
                  num_points: int = 4,
                  feedforward_channels: int = 1024,
                  dropout: float = 0.1,
+                 read_person: bool = False,
                  loss_kpt: dict = dict(type='L1Loss', loss_weight=60.0),
                  loss_oks: dict = dict(type='OKSLoss', loss_weight=2.0),
                  **kwargs) -> None:
@@ -99,6 +104,7 @@ class PoseRefinementDecoder(PoseRefiner):
                     ffn_drop=dropout)) for _ in range(num_layers))
         # Position and content of each keypoint's query, side by side.
         self.query_embedding = nn.Embedding(self.num_keypoints, 2 * dims)
+        self.query_proj = nn.Linear(dims, dims) if read_person else None
         self.branches = ModuleList(
             build_mlp(dims, dims, 2, num_hidden=2) for _ in range(num_layers))
         self.loss_kpt = MODELS.build(loss_kpt)
@@ -111,13 +117,16 @@ class PoseRefinementDecoder(PoseRefiner):
         for branch in self.branches:
             nn.init.zeros_(branch[-1].weight)
             nn.init.zeros_(branch[-1].bias)
+        if self.query_proj is not None:
+            nn.init.zeros_(self.query_proj.weight)
+            nn.init.zeros_(self.query_proj.bias)
 
     def forward(self, poses: Tensor, queries: Tensor, boxes: Tensor,
                 persons_per_image: List[int],
                 encoded: EncodedImages) -> List[Dict[str, Tensor]]:
-        """See :meth:`PoseRefiner.forward`; reads poses and memory alone.
+        """See :meth:`PoseRefiner.forward`.
 
-        No gradient goes back into the poses, nor from step to step.
+        No gradient goes back into poses and boxes, nor from step to step.
 
         Raises:
             InputError: If the memory has another number of levels.
@@ -138,21 +147,39 @@ class PoseRefinementDecoder(PoseRefiner):
         # (num_persons, 1, num_levels, 2)
         ratios = encoded.valid_ratios[self.image_inds(persons_per_image,
                                                       poses.device)][:, None]
+        sizes = None
+        if self.query_proj is not None:
+            query = query + self.query_proj(queries)[:, None]
+            sizes = boxes[:, None, 2:].detach()
         refined = []
         for layer, branch in zip(self.layers, self.branches):
             poses = poses.detach()
             query = layer(
                 query,
                 query_pos,
-                poses[:, :, None] * ratios,
+                self._reference(poses, sizes, ratios),
                 persons_per_image,
                 encoded.memory,
                 key_padding_mask=encoded.memory_mask,
                 spatial_shapes=encoded.spatial_shapes,
                 level_start_index=encoded.level_start_index)
-            poses = (branch(query) + inverse_sigmoid(poses)).sigmoid()
+            if sizes is None:
+                poses = (branch(query) + inverse_sigmoid(poses)).sigmoid()
+            else:
+                poses = poses + branch(query) * sizes
             refined.append(dict(keypoints=poses))
         return refined
+
+    @staticmethod
+    def _reference(poses: Tensor, sizes: Optional[Tensor],
+                   ratios: Tensor) -> Tensor:
+        """Points, or boxes of the person's size around them, in each level,
+        (num_persons, K, num_levels, 2 or 4)."""
+        points = poses[:, :, None] * ratios
+        if sizes is None:
+            return points
+        return torch.cat([points, (sizes[:, None] * ratios).expand_as(points)],
+                         -1)
 
     def loss(self, refined: List[Dict[str, Tensor]],
              targets: PoseTargets) -> Dict[str, Tensor]:

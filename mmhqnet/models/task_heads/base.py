@@ -38,6 +38,9 @@ class TaskHead(PredictionLayers, BaseModule):
             encoder's proposals.
         share_branches (bool): Whether all layers share one copy of the
             branches.
+        denoise (bool): Whether the denoising queries learn the task too
+            (ours; the paper's learn boxes alone). Their persons are known, so
+            that every image gives many more examples.
         init_cfg (dict, optional): Initialisation config.
     """
 
@@ -49,11 +52,13 @@ class TaskHead(PredictionLayers, BaseModule):
                  embed_dims: int = 256,
                  num_pred_layers: int = 7,
                  share_branches: bool = False,
+                 denoise: bool = False,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg=init_cfg)
         self.embed_dims = embed_dims
         self.num_pred_layers = num_pred_layers
         self.share_branches = share_branches
+        self.denoise = denoise
 
     def build_branches(self, build: Callable[[], nn.Module]) -> ModuleList:
         """Make the copies of a branch: one per layer, or one shared by all.

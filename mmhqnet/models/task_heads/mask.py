@@ -1,6 +1,6 @@
 """Dense task: a mask as the dot product of a query with every pixel."""
 import math
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +36,8 @@ class MaskHead(TaskHead):
 
     Args:
         num_hidden (int): Hidden layers of the mask embedding's MLP.
+        mask_dims (int, optional): Channels of the pixel embedding, those of
+            the human queries by default.
         num_points (int): Points per mask in matching and loss.
         oversample_ratio (float): Candidates per point in the loss.
         importance_ratio (float): Share of the loss's points where the
@@ -53,6 +55,7 @@ class MaskHead(TaskHead):
     def __init__(self,
                  *,
                  num_hidden: int = 2,
+                 mask_dims: Optional[int] = None,
                  num_points: int = 12544,
                  oversample_ratio: float = 3.0,
                  importance_ratio: float = 0.75,
@@ -76,12 +79,13 @@ class MaskHead(TaskHead):
         self.cost_dice = cost_dice
         self.loss_mask = MODELS.build(loss_mask)
         self.loss_dice = MODELS.build(loss_dice)
-        self.mask_branches = self.build_branches(lambda: build_mlp(
-            self.embed_dims, self.embed_dims, self.embed_dims, num_hidden))
+        self.mask_branches = self.build_branches(
+            lambda: build_mlp(self.embed_dims, self.embed_dims, mask_dims or
+                              self.embed_dims, num_hidden))
 
     def forward(self, query: Tensor, reference: Tensor,
                 layer: int) -> Dict[str, Tensor]:
-        """``mask_embedding`` (bs, num_queries, dim); no masks yet.
+        """``mask_embedding`` (bs, num_queries, mask_dims); no masks yet.
 
         Masks are drawn only where they are used: at sampled points in the
         matching, for matched queries in the loss, for kept ones at test time.
@@ -238,7 +242,7 @@ def _sample_masks(masks: Tensor, persons: Tensor, points: Tensor) -> Tensor:
     Returns:
         Tensor: (num_pairs, num_points).
     """
-    if len(persons) < len(masks):  # fewer queries than persons
+    if len(persons) != len(masks):  # not everybody exactly once
         return sample_points(masks[persons][:, None], points)[:, 0]
     # Points are smaller than masks: move them instead.
     points = points[persons.argsort()]

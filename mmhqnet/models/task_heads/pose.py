@@ -2,6 +2,7 @@
 from typing import Dict, List, Optional, Sequence
 
 import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -9,7 +10,7 @@ from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS, TASK_UTILS
 
 from ..encoded_images import EncodedImages
-from ..layers import build_mlp
+from ..layers import build_mlp, from_box
 from ..losses import (COCO_SIGMAS, PoseTargets, layer_mean, normaliser,
                       pose_losses)
 from ..matching import Assignment
@@ -25,6 +26,9 @@ class PoseHead(TaskHead):
         hidden_dims (int): Hidden channels of the pose branches.
         num_fcs (int): Hidden layers after the first.
         sigmas (Sequence[float]): OKS fall-off of each keypoint.
+        relative_to_box (bool): Whether keypoints are offsets in units of the
+            box (ours) instead of offsets of logits on the whole image: large
+            and small persons look alike, which is learnt in fewer steps.
         refine (dict, optional): Config of a :class:`PoseRefiner`; None for
             none.
         heatmap (dict, optional): Config of the auxiliary heat map of the
@@ -48,6 +52,7 @@ class PoseHead(TaskHead):
         hidden_dims: int = 512,
         num_fcs: int = 2,
         sigmas: Sequence[float] = COCO_SIGMAS,
+        relative_to_box: bool = False,
         refine: Optional[dict] = dict(type='PoseRefinementDecoder'),
         heatmap: Optional[dict] = dict(type='KeypointHeatmap'),
         cost_kpt_cls: float = 1.0,
@@ -66,6 +71,7 @@ class PoseHead(TaskHead):
                 f'PoseHead has {len(sigmas)} sigmas, but {num_keypoints} '
                 'keypoints: give one sigma for each in the config of the task')
         self.num_keypoints = num_keypoints
+        self.relative_to_box = relative_to_box
         self.cost_kpt = cost_kpt
         self.kpt_cls_cost = TASK_UTILS.build(
             dict(type='FocalLossCost', weight=cost_kpt_cls))
@@ -112,9 +118,13 @@ class PoseHead(TaskHead):
         """
         offsets = self.kpt_branches[layer](query).unflatten(
             -1, (self.num_keypoints, 2))
+        if self.relative_to_box:
+            keypoints = from_box(offsets,
+                                 bbox_cxcywh_to_xyxy(reference.sigmoid()))
+        else:
+            keypoints = (offsets + reference[..., None, :2]).sigmoid()
         return dict(
-            keypoints=(offsets + reference[..., None, :2]).sigmoid(),
-            kpt_cls=self.kpt_cls_branches[layer](query))
+            keypoints=keypoints, kpt_cls=self.kpt_cls_branches[layer](query))
 
     def prepare_targets(self, gt_instances: InstanceData,
                         encoded: EncodedImages) -> PoseTargets:

@@ -3,6 +3,7 @@ import copy
 
 import pytest
 import torch
+from mmdet.models.layers import inverse_sigmoid
 from mmdet.structures.bbox import bbox_overlaps
 from scipy.optimize import linear_sum_assignment
 
@@ -229,6 +230,61 @@ def test_names_of_losses_are_dinos(model, samples, make_images):
         for name in ('cls', 'bbox', 'iou')
     }
     assert losses.keys() == expected
+
+
+def with_denoising(tiny_config, build_model, *tasks):
+    """A model with several groups of denoising queries that learn tasks."""
+    cfg = tiny_config()
+    cfg['dn_cfg']['group_cfg']['num_dn_queries'] = 16
+    for name in tasks:
+        cfg['bbox_head']['task_heads'][name]['denoise'] = True
+    return build_model(cfg).train()
+
+
+def test_denoising_queries_may_learn_tasks(tiny_config, build_model, samples,
+                                           make_images):
+    names = {}
+    for tasks in ((), ('mask', 'pose', 'age')):
+        model = with_denoising(tiny_config, build_model, *tasks)
+        losses = model.loss(make_images(samples), samples)
+        names[tasks] = losses.keys()
+    assert names['mask', 'pose', 'age'] - names[()] == {
+        f'{prefix}dn_loss_{name}'
+        for prefix in ('', 'd0.')
+        for name in ('mask', 'dice', 'kpt', 'kpt_cls', 'oks', 'age')
+    }
+
+
+def test_denoising_losses_of_poses_naive(tiny_config, build_model, samples,
+                                         make_images, monkeypatch):
+    """Every positive query of a group learns the pose it was made from."""
+    model = with_denoising(tiny_config, build_model, 'pose')
+    head, inputs = model.bbox_head, {}
+    loss = head.loss
+    monkeypatch.setattr(
+        head, 'loss', lambda *args, **kwargs:
+        (inputs.update(kwargs), loss(*args, **kwargs))[1])
+    losses = model.loss(make_images(samples), samples)
+    groups = inputs['dn_meta']['num_denoising_groups']
+    assert groups > 1
+    for layer, name in enumerate(('d0.dn_loss_kpt', 'dn_loss_kpt')):
+        keypoints = head.forward_layer(
+            inputs['hidden_states'][layer],
+            inverse_sigmoid(inputs['references'][layer], 1e-3),
+            layer)['pose']['keypoints']
+        distances, labelled = 0., 0
+        for image, sample in enumerate(samples):
+            persons = sample.gt_instances
+            size = torch.tensor(sample.img_shape[::-1]).double()
+            for group in range(groups):
+                first = group * 2 * 3  # three persons in the fuller image
+                for person in range(len(persons)):
+                    seen = persons.keypoints_visible[person] > 0
+                    target = persons.keypoints[person] / size
+                    pred = keypoints[image, first + person]
+                    distances += (pred - target)[seen].abs().sum()
+                    labelled += 2 * seen.sum()
+        torch.testing.assert_close(losses[name], 50 * distances / labelled)
 
 
 def test_layers_have_their_own_branches(head):

@@ -44,3 +44,23 @@ def test_starts_with_xavier():
         assert conv.weight.abs().max() <= bound
         assert conv.weight.abs().max() > 0.95 * bound
     assert not module.mask_feature.bias.any()
+
+
+def test_narrow(randomise):
+    """The memory is made narrow while it is small: then all is as before."""
+    norm = dict(type='GN', num_groups=2)
+    module = PixelEmbedding(8, in_channels=3, mask_dims=4, norm_cfg=norm)
+    same = PixelEmbedding(4, in_channels=3, norm_cfg=norm)
+    randomise(module.double())
+    conv = module.memory_conv
+    same.double().load_state_dict({
+        name: weight
+        for name, weight in module.state_dict().items()
+        if not name.startswith('memory_conv.')
+    })
+    feat = torch.randn(2, 3, 14, 24).double()
+    memory = torch.randn(2, 8, 7, 12).double()
+    narrow = F.conv2d(memory, conv.weight, conv.bias)
+    result = module(feat, memory)
+    assert result.shape == (2, 4, 14, 24)
+    torch.testing.assert_close(result, same(feat, narrow))

@@ -164,3 +164,18 @@ def test_activation_checkpointing(encoded):
         sizes.append(size)
     assert sizes[0] < 0.75 * kept
     assert sizes[1] < 0.1 * kept
+
+
+def test_encoder_without_layers(encoded):
+    """What the neck gives is the memory."""
+    encoder = HQNetEncoder(**coder_cfg(32, layers=0)[0])
+    assert encoder.embed_dims == 32
+    images = encoded(32)
+    memory = encoder(
+        query=images.memory,
+        query_pos=images.memory_pos,
+        key_padding_mask=images.memory_mask,
+        spatial_shapes=images.spatial_shapes,
+        level_start_index=images.level_start_index,
+        valid_ratios=images.valid_ratios)
+    assert memory.equal(images.memory)

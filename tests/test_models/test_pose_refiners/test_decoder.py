@@ -2,6 +2,7 @@
 import pytest
 import torch
 from mmdet.models.layers import DeformableDetrTransformerDecoder
+from torch import nn
 
 from mmhqnet.errors import InputError
 from mmhqnet.models.pose_refiners import PoseRefinementDecoder
@@ -141,3 +142,75 @@ def test_another_number_of_levels(encoded):
     module = PoseRefinementDecoder(embed_dims=DIMS, num_levels=3).double()
     with pytest.raises(InputError, match='num_levels is 3.* has 4 levels'):
         apply(module, random_poses(3), [1, 0, 2], encoded)
+
+
+@pytest.fixture
+def reader(randomise):
+    """A refinement that knows whose pose it is."""
+    torch.manual_seed(0)
+    module = PoseRefinementDecoder(
+        embed_dims=DIMS, feedforward_channels=40, read_person=True)
+    module.init_weights()
+    return randomise(module.double()).eval()
+
+
+def read(module, poses, queries, boxes, encoded):
+    refined = module(poses, queries, boxes, [1, 1, 1], encoded)
+    return torch.stack([step['keypoints'] for step in refined])
+
+
+def persons(seed=0):
+    """Three poses near the centre, human queries and boxes."""
+    generator = torch.Generator().manual_seed(seed)
+    poses = 0.4 + 0.2 * random_poses(3)
+    queries = torch.randn(3, DIMS, generator=generator).double()
+    boxes = torch.tensor([[0.5, 0.5, 0.02, 0.01]]).double().repeat(3, 1)
+    return poses, queries, boxes
+
+
+def test_movement_in_units_of_the_box(reader, encoded):
+    """With nothing to see, twice the box gives twice the movement."""
+    for layer in reader.layers:
+        nn.init.zeros_(layer.cross_attn.value_proj.weight)
+        nn.init.zeros_(layer.cross_attn.value_proj.bias)
+    poses, queries, boxes = persons()
+    first = read(reader, poses, queries, boxes, encoded)
+    second = read(reader, poses, queries, 2 * boxes, encoded)
+    assert (first - poses).abs().max() > 1e-4
+    torch.testing.assert_close(second - poses, 2 * (first - poses))
+
+
+def test_looking_around_in_units_of_the_box(reader, encoded):
+    """The place of the box does not matter, its size does."""
+    poses, queries, boxes = persons()
+    first = read(reader, poses, queries, boxes, encoded)
+    moved = boxes + torch.tensor([0.1, 0.2, 0, 0])
+    torch.testing.assert_close(
+        read(reader, poses, queries, moved, encoded), first)
+    larger = read(reader, poses, queries, 10 * boxes, encoded)
+    assert not (larger - poses).allclose(10 * (first - poses))
+
+
+def test_a_human_query_is_read_for_its_own_person(reader, encoded):
+    poses, queries, boxes = persons()
+    first = read(reader, poses, queries, boxes, encoded)
+    queries[1] += 1
+    changed = read(reader, poses, queries, boxes, encoded)
+    torch.testing.assert_close(changed[:, [0, 2]], first[:, [0, 2]])
+    assert not changed[:, 1].allclose(first[:, 1])
+
+
+def test_reading_a_person_starts_as_the_pose_it_is_given(encoded):
+    """And boxes get no gradient, human queries do."""
+    module = PoseRefinementDecoder(
+        embed_dims=DIMS, feedforward_channels=40, read_person=True)
+    module.init_weights()
+    poses, queries, boxes = persons()
+    refined = read(module.double(), poses, queries, boxes, encoded)
+    torch.testing.assert_close(refined, poses.expand_as(refined))
+    nn.init.ones_(module.query_proj.weight)
+    nn.init.normal_(module.branches[1][-1].weight)
+    queries.requires_grad_()
+    boxes.requires_grad_()
+    read(module, poses, queries, boxes, encoded).sum().backward()
+    assert queries.grad.any() and boxes.grad is None

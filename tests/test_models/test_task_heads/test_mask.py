@@ -92,6 +92,12 @@ def test_no_mask_is_drawn_before_it_is_needed(head):
     assert head.needs_pixel_embedding
 
 
+def test_as_narrow_as_the_pixel_embedding():
+    head = MaskHead(embed_dims=8, num_pred_layers=3, mask_dims=4)
+    outputs = head(torch.randn(1, 5, 8), None, 0)
+    assert outputs['mask_embedding'].shape == (1, 5, 4)
+
+
 @pytest.mark.parametrize('detach', [True, False])
 def test_encoder_embeddings_without_gradient(detach):
     """As in the released code, unless switched off."""

@@ -145,6 +145,18 @@ def test_keypoints_start_from_the_centre_of_the_reference(head):
     assert outputs['kpt_cls'].equal(head.kpt_cls_branches[1](query))
 
 
+def test_keypoints_relative_to_the_box(randomise):
+    """The same query gives the same pose in boxes of any place and size."""
+    head = build(randomise, relative_to_box=True)
+    query = torch.randn(1, 1, DIMS).double().expand(1, 3, -1)
+    boxes = torch.tensor([[[0.5, 0.5, 0.2, 0.4], [0.2, 0.7, 0.1, 0.1],
+                           [0.9, 0.1, 0.9, 0.02]]]).double()
+    keypoints = head(query, boxes.logit(), 1)['keypoints']
+    offsets = (keypoints - boxes[..., None, :2]) / boxes[..., None, 2:]
+    assert offsets[0, 0].abs().max() > 0.01
+    torch.testing.assert_close(offsets, offsets[:, :1].expand_as(offsets))
+
+
 def test_branches_have_the_released_shapes():
     head = PoseHead(refine=None, heatmap=None)
     assert [tuple(layer.weight.shape)

@@ -101,8 +101,9 @@ class PartQueryLayer(BaseModule):
         self.person_branches = ModuleList(
             nn.Linear(embed_dims, part_dims) for _ in range(num_parts))
         self.iteration = SelectiveIteration(part_dims)
+        # NOTE mmcv's default dropout is whatever was asked for before.
         self.attention = MultiheadAttention(
-            part_dims, num_heads, batch_first=True)
+            part_dims, num_heads, dropout=0.0, batch_first=True)
         self.attention_norm = nn.LayerNorm(part_dims)
         self.ffn = FFN(part_dims, feedforward_channels)
         self.ffn_norm = nn.LayerNorm(part_dims)

@@ -1,5 +1,6 @@
 from .dino import convert_dino
 from .fetching import fetch, is_address
+from .mobilenet import convert_mobilenetv2
 from .official import convert_official
 from .querypose import convert_querypose
 from .reading import check_weights_fit, read_checkpoint, write_weights
@@ -10,6 +11,7 @@ from .vit import convert_vit
 
 __all__ = [
     'allow_mmengine_checkpoints', 'check_weights_fit', 'convert_dino',
-    'convert_official', 'convert_querypose', 'convert_uniphd', 'convert_vit',
-    'fetch', 'is_address', 'read_checkpoint', 'stored_config', 'write_weights'
+    'convert_mobilenetv2', 'convert_official', 'convert_querypose',
+    'convert_uniphd', 'convert_vit', 'fetch', 'is_address', 'read_checkpoint',
+    'stored_config', 'write_weights'
 ]

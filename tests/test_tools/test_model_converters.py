@@ -16,9 +16,10 @@ from mmhqnet.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / 'tools/model_converters'
-OFFICIAL, DINO = (
+OFFICIAL, DINO, MOBILENET = (
     runpy.run_path(str(TOOLS / name))['main']
-    for name in ('official_to_mmhqnet.py', 'dino_to_mmhqnet.py'))
+    for name in ('official_to_mmhqnet.py', 'dino_to_mmhqnet.py',
+                 'mobilenetv2_to_mmdet.py'))
 
 
 @pytest.fixture(scope='module')
@@ -115,7 +116,7 @@ def test_dino_options(dino, tmp_path, capsys):
     assert 'person_index is 80' in line
 
 
-@pytest.mark.parametrize('main', [OFFICIAL, DINO])
+@pytest.mark.parametrize('main', [OFFICIAL, DINO, MOBILENET])
 def test_bad_files_end_in_one_line(main, tmp_path, hostile, capsys):
     target = tmp_path / 'out.pth'
     save(hostile, tmp_path / 'hostile.pth')

@@ -39,16 +39,7 @@ class RunLengthMasks(BitmapMasks):
     @classmethod
     def of_image(cls, codes: Sequence[dict], height: int,
                  width: int) -> 'RunLengthMasks':
-        """Masks of an image as it was annotated.
-
-        Args:
-            codes (Sequence[dict]): Compressed run-length codes of n masks.
-            height (int): Height of the image in pixels.
-            width (int): Its width.
-
-        Returns:
-            RunLengthMasks: n masks of that size.
-        """
+        """Masks of an image of that size as it was annotated."""
         return cls(codes, np.arange(height), np.arange(width))
 
     @cached_property
@@ -85,14 +76,7 @@ class RunLengthMasks(BitmapMasks):
                 f'height={self.height}, width={self.width})')
 
     def __getitem__(self, index) -> BitmapMasks:
-        """Select masks.
-
-        Args:
-            index (int | slice | np.ndarray | Tensor): Of one or some masks.
-
-        Returns:
-            BitmapMasks: The selected masks.
-        """
+        """Select masks by an integer, a slice, integers or flags."""
         if self._is_drawn:
             return super().__getitem__(index)
         selected = np.arange(len(self))[index].reshape(-1)
@@ -100,35 +84,16 @@ class RunLengthMasks(BitmapMasks):
                               self.columns)
 
     def to_ndarray(self) -> np.ndarray:
-        """The pixels without keeping them.
-
-        Returns:
-            np.ndarray: uint8, (n, height, width).
-        """
+        """The pixels, uint8 (n, height, width), without keeping them."""
         return self.masks if self._is_drawn else self._draw()
 
     def to_tensor(self, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """The pixels on a device.
-
-        Args:
-            dtype (torch.dtype): Of the result.
-            device (torch.device): Of the result.
-
-        Returns:
-            Tensor: (n, height, width).
-        """
+        """The pixels on a device, (n, height, width)."""
         pixels = torch.from_numpy(self.to_ndarray())
         return pixels.to(device, non_blocking=True).to(dtype)
 
     def flip(self, flip_direction: str = 'horizontal') -> BitmapMasks:
-        """Mirror the masks.
-
-        Args:
-            flip_direction (str): 'horizontal', 'vertical' or 'diagonal'.
-
-        Returns:
-            BitmapMasks: The mirrored masks.
-        """
+        """Mirror the masks."""
         if self._is_drawn:
             return super().flip(flip_direction)
         assert flip_direction in ('horizontal', 'vertical', 'diagonal')
@@ -140,13 +105,9 @@ class RunLengthMasks(BitmapMasks):
         return RunLengthMasks(self.codes, rows, columns)
 
     def crop(self, bbox: np.ndarray) -> BitmapMasks:
-        """Cut the same box out of every mask.
+        """Cut the box x1, y1, x2, y2 (4, ), whole pixels, out of every mask.
 
-        Args:
-            bbox (np.ndarray): x1, y1, x2, y2, whole pixels, (4, ).
-
-        Returns:
-            BitmapMasks: The box, at least one pixel large.
+        At least one pixel remains.
         """
         if self._is_drawn:
             return super().crop(bbox)
@@ -156,15 +117,7 @@ class RunLengthMasks(BitmapMasks):
                               self.columns[x1:max(x2, x1 + 1)])
 
     def pad(self, out_shape: Sequence[int], pad_val: int = 0) -> BitmapMasks:
-        """Extend the masks to the right and downwards.
-
-        Args:
-            out_shape (Sequence[int]): Height and width afterwards.
-            pad_val (int): Value of the new pixels.
-
-        Returns:
-            BitmapMasks: The larger masks.
-        """
+        """Extend the masks to the right and downwards to (height, width)."""
         if self._is_drawn or pad_val != 0:
             return super().pad(out_shape, pad_val)
         return RunLengthMasks(
@@ -175,15 +128,7 @@ class RunLengthMasks(BitmapMasks):
     def resize(self,
                out_shape: Sequence[int],
                interpolation: str = 'nearest') -> BitmapMasks:
-        """Resize the masks.
-
-        Args:
-            out_shape (Sequence[int]): Height and width afterwards.
-            interpolation (str): See ``mmcv.imresize``.
-
-        Returns:
-            BitmapMasks: The resized masks.
-        """
+        """Resize the masks to (height, width)."""
         if self._is_drawn or interpolation != 'nearest':
             return super().resize(out_shape, interpolation)
         return RunLengthMasks(
@@ -192,28 +137,14 @@ class RunLengthMasks(BitmapMasks):
     def rescale(self,
                 scale: Union[float, Tuple[int, int]],
                 interpolation: str = 'nearest') -> BitmapMasks:
-        """Resize the masks, keeping their aspect ratio.
-
-        Args:
-            scale (float | tuple[int, int]): See ``mmcv.imrescale``.
-            interpolation (str): See ``mmcv.imresize``.
-
-        Returns:
-            BitmapMasks: The resized masks.
+        """Resize the masks, keeping their aspect ratio; see ``mmcv.imrescale``.
         """
         width, height = mmcv.rescale_size((self.width, self.height), scale)
         return self.resize((height, width), interpolation)
 
     @classmethod
     def cat(cls, masks: Sequence[BitmapMasks]) -> BitmapMasks:
-        """Join masks of equal size.
-
-        Args:
-            masks (Sequence[BitmapMasks]): At least one.
-
-        Returns:
-            BitmapMasks: All of them.
-        """
+        """Join masks of equal size."""
         return BitmapMasks.cat(masks)
 
 
@@ -224,8 +155,7 @@ def decode_columns(code: dict, first: int, end: int) -> np.ndarray:
 
     Args:
         code (dict): Compressed run-length code.
-        first (int): First column.
-        end (int): Column after the last.
+        first, end (int): First column, and the one after the last.
 
     Returns:
         np.ndarray: uint8, column by column, (end - first, height).

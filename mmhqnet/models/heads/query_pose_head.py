@@ -71,6 +71,11 @@ class QueryPoseHead(SparseRoIHead):
         # NOTE mmdet's head wants an assigner and a sampler for each stage;
         # ours matches all stages at once and needs no sampler.
         super().__init__(train_cfg=None, **kwargs)
+        for head in self.bbox_head:
+            # NOTE the default of mmcv's attention, which mmdet's head uses,
+            # is what the last one that asked for dropout got.
+            dropout = head.instance_interactive_conv_dropout.p
+            head.attention.dropout_layer = nn.Dropout(dropout)
         self.train_cfg = train_cfg
         if train_cfg is not None:
             self.assigner = TASK_UTILS.build(train_cfg['assigner'])

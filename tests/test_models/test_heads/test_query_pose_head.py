@@ -3,6 +3,7 @@ import copy
 
 import pytest
 import torch
+from mmcv.cnn.bricks.transformer import MultiheadAttention
 
 from mmhqnet.models.heads import QueryPoseLayer
 from mmhqnet.testing import tiny_querypose_config
@@ -236,3 +237,13 @@ def test_results(build, make_sample, make_images):
     assert (persons.bboxes >= 0).all()
     assert (persons.bboxes <= torch.tensor([192., 128.] * 2)).all()
     assert (persons.bboxes[:, 2:] > persons.bboxes[:, :2]).all()
+
+
+def test_dropout_of_others_does_not_leak(build, run, make_sample):
+    """mmcv's attention remembers the dropout that somebody asked for."""
+    MultiheadAttention(8, 2, dropout=0.9)
+    model = build()
+    samples = [make_sample(2)]
+    first, second = (run(model, samples)[0] for _ in range(2))
+    for name, loss in first.items():
+        assert torch.equal(loss, second[name])

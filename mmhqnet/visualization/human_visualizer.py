@@ -16,6 +16,7 @@ from mmengine.dist import master_only
 from mmengine.structures import InstanceData
 
 from mmhqnet.registry import VISUALIZERS
+from mmhqnet.structures.person_fields import fields_in
 
 from .label_layout import place_label
 from .person import HIDDEN, Person, people_of
@@ -38,7 +39,9 @@ class HumanLocalVisualizer(DetLocalVisualizer):
     """Draws each person's box, mask, skeleton and a label "F 27 0.93".
 
     The label holds, as far as the sample has them: "#id" of the track,
-    gender (M, F, or ? where unknown), age in years, and the score. Each
+    gender (M, F, or ? where unknown), age in years, other categories and
+    numbers of the data set's table of person fields, and the score. Face
+    boxes and further boxes and points are drawn by :meth:`draw_fields`. Each
     person (each track, when there are ids) has a color; limbs are colored
     by side. Line widths and texts grow with the image and shrink with the
     person. The skeleton comes from ``dataset_meta`` (``skeleton_links`` and
@@ -49,16 +52,15 @@ class HumanLocalVisualizer(DetLocalVisualizer):
     ``mask_color``, ``text_color`` and the data set's palette are not used.
 
     Args:
-        line_width (float, optional): Width of box lines in pixels. Defaults
-            to None: in proportion to the image.
-        alpha (float): Opacity of the masks. Defaults to 0.4.
-        kpt_score_thr (float): Predicted keypoints that score less are not
-            drawn. Defaults to 0.3.
-        min_side (int, optional): Images whose shorter side has fewer pixels
-            are enlarged to it before drawing, so that labels stay readable.
-            Defaults to None: pictures keep their size.
-        person_colors (Sequence[str | tuple]): Taken in turn; names or RGB
-            values as matplotlib knows them.
+        line_width: Width of box lines in pixels. Defaults to None: in
+            proportion to the image.
+        alpha: Opacity of the masks.
+        kpt_score_thr: Predicted keypoints and face boxes that score less are
+            not drawn.
+        min_side: Images whose shorter side has fewer pixels are enlarged to
+            it before drawing, so that labels stay readable.
+        person_colors: Taken in turn; names or RGB values as matplotlib knows
+            them.
         **kwargs: ``name``, ``image``, ``vis_backends``, ``save_dir`` of
             :class:`mmdet.visualization.DetLocalVisualizer`.
     """
@@ -82,10 +84,8 @@ class HumanLocalVisualizer(DetLocalVisualizer):
     def set_image(self, image: np.ndarray) -> None:
         """Set the image to draw on, enlarged if it is below ``min_side``.
 
-        Coordinates stay those of ``image``; only the canvas grows.
-
-        Args:
-            image (np.ndarray): (H, W, 3) RGB, 0 to 255.
+        Coordinates stay those of ``image`` (H, W, 3), RGB, 0 to 255; only the
+        canvas grows.
         """
         super().set_image(image)
         self.zoom = max((self.min_side or 0) / min(image.shape[:2]), 1.0)
@@ -109,12 +109,12 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         on and the sample has no ground truth; here that half is left out.
 
         Args:
-            name (str): The image identifier.
-            image (np.ndarray): (H, W, 3) RGB.
-            data_sample (DetDataSample, optional): With ``gt_instances``
-                and/or ``pred_instances`` in pixels of ``image``.
-            draw_gt (bool): Whether to draw the ground truth.
-            draw_pred (bool): Whether to draw the predictions.
+            name: The image identifier.
+            image: (H, W, 3) RGB.
+            data_sample: With ``gt_instances`` and/or ``pred_instances`` in
+                pixels of ``image``.
+            draw_gt: Whether to draw the ground truth.
+            draw_pred: Whether to draw the predictions.
             **kwargs: ``show``, ``wait_time``, ``out_file``,
                 ``pred_score_thr`` and ``step`` of the parent.
         """
@@ -131,19 +131,14 @@ class HumanLocalVisualizer(DetLocalVisualizer):
                         palette: Optional[List[tuple]]) -> np.ndarray:
         """Draw all persons, large ones first so that none is buried.
 
-        Args:
-            image (np.ndarray): (H, W, 3) RGB.
-            instances (InstanceData): Predictions or ground truth.
-            classes (list[str], optional): Not used.
-            palette (list[tuple], optional): Not used.
-
-        Returns:
-            np.ndarray: The picture, (H, W, 3) RGB.
+        Pictures are (H, W, 3) RGB; classes and palette are not used.
         """
         self.set_image(image)
-        people = people_of(instances, self.kpt_score_thr)
+        fields = fields_in(self.dataset_meta)
+        people = people_of(instances, self.kpt_score_thr, fields)
         people.sort(key=lambda person: -person.side)
-        for draw in (self._draw_mask, self._draw_box, self._draw_skeleton):
+        for draw in (self._draw_mask, self._draw_box, self._draw_skeleton,
+                     self.draw_fields):
             for person in people:
                 draw(person)
         self._draw_labels(people)
@@ -159,24 +154,24 @@ class HumanLocalVisualizer(DetLocalVisualizer):
             for contour in bitmap_to_polygon(person.mask)[0]
         ]
         color = self._color(person)
-        self._add(
+        self.add(
             PathPatch(
                 Path.make_compound_path(*contours),
                 facecolor=(*color, self.alpha),
                 edgecolor=(*color, 0.9),
-                linewidth=self._points(1.2 * self._unit(person)),
+                linewidth=self.points(1.2 * self.unit(person)),
                 joinstyle='round'))
 
     def _draw_box(self, person: Person) -> None:
         x1, y1, x2, y2 = self._inside(person.box)
-        width = self.line_width or 1.6 * self._unit(person)
-        self._add(
+        width = self.line_width or 1.6 * self.unit(person)
+        self.add(
             Rectangle((x1, y1),
                       x2 - x1,
                       y2 - y1,
                       fill=False,
                       edgecolor=self._color(person),
-                      linewidth=self._points(width),
+                      linewidth=self.points(width),
                       joinstyle='round'))
 
     def _draw_skeleton(self, person: Person) -> None:
@@ -186,7 +181,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         hidden = person.visibility == HIDDEN
         links, sides = self._skeleton(len(pose))
         links = [(a, b) for a, b in links if drawn[a] and drawn[b]]
-        unit = self._unit(person)
+        unit = self.unit(person)
 
         lengths = [np.linalg.norm(pose[a] - pose[b]) for a, b in links]
         # Short limbs get thin lines and small joints, or the faces of small
@@ -208,18 +203,38 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         limbs = [pose[[a, b]] for a, b in links]
         outlines = widths + 1.4 * unit
         for stroke, width in ((OUTLINE_COLOR, outlines), (colors, widths)):
-            self._add(
+            self.add(
                 LineCollection(
                     limbs,
                     colors=stroke,
-                    linewidths=self._points(width),
+                    linewidths=self.points(width),
                     capstyle='round'))
         joints = np.flatnonzero(drawn)
-        self._add(
+        self.add(
             PatchCollection([Circle(pose[k], radii[k]) for k in joints],
                             facecolors=[sides[k] for k in joints],
                             edgecolors=OUTLINE_COLOR,
-                            linewidths=self._points(0.8 * unit)))
+                            linewidths=self.points(0.8 * unit)))
+
+    def draw_fields(self, person: Person) -> None:
+        """Draw further boxes and points; a child draws what it knows of.
+
+        The canvas is matplotlib's: see :meth:`add`, :meth:`unit` and
+        :meth:`points`.
+        """
+        line = dict(
+            edgecolor=self._color(person),
+            linewidth=self.points(1.1 * self.unit(person)))
+        for x1, y1, x2, y2 in map(self._inside, person.boxes.values()):
+            self.add(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, **line))
+        for points in person.points.values():
+            for point in points:
+                self.add(
+                    Circle(
+                        point,
+                        3 * self.unit(person),
+                        facecolor=OUTLINE_COLOR,
+                        **line))
 
     def _draw_labels(self, people: List[Person]) -> None:
         points = np.concatenate([np.zeros((0, 2))] + [
@@ -230,7 +245,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         for person in people:
             if not person.label:
                 continue
-            font = 12.5 * self._unit(person)  # pixels per em
+            font = 12.5 * self.unit(person)  # pixels per em
             pad = 0.32 * font
             text = font * _text_size(person.label)
             place = place_label(
@@ -238,29 +253,29 @@ class HumanLocalVisualizer(DetLocalVisualizer):
                 np.array([self.width, self.height]), taken, points)
             taken.append(place)
             color = self._color(person)
-            self._add(
+            self.add(
                 FancyBboxPatch(
                     place[:2] + pad,
                     *text,
                     boxstyle=f'round,pad={pad},rounding_size={pad}',
                     facecolor=color,
                     edgecolor='none'))
-            self._add(
+            self.add(
                 Text(
                     place[0] + pad,
                     place[3] - pad,
                     person.label,
-                    size=self._points(font),
+                    size=self.points(font),
                     fontproperties=FONT,
                     color='black'
                     if np.dot(color, LUMINANCE) > 0.45 else 'white'))
 
-    def _add(self, artist: Artist) -> None:
+    def add(self, artist: Artist) -> None:
         """Lay an artist over all that was drawn before."""
         artist.set_zorder(len(self.ax_save.get_children()) + 3)
         self.ax_save.add_artist(artist)
 
-    def _unit(self, person: Person) -> float:
+    def unit(self, person: Person) -> float:
         """Length in image pixels that line widths and texts are multiples of.
 
         It grows with the image and shrinks with the person, within what can
@@ -271,7 +286,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         on_canvas = shrink * max(image_side * self.zoom / 500, 0.95)
         return max(on_canvas, 0.75) / self.zoom
 
-    def _points(self, pixels):
+    def points(self, pixels):
         """Image pixels to the typographic points of matplotlib's widths."""
         return pixels * self.zoom * 72 / self.dpi
 

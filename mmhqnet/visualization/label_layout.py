@@ -13,15 +13,14 @@ def place_label(box: np.ndarray, size: Tuple[float, float],
     """Choose the best of a few places along the edges of a person's box.
 
     Args:
-        box (np.ndarray): (4,) x1, y1, x2, y2 of the person, pixels.
-        size (tuple): Width and height of the label, pixels.
-        canvas (tuple): Width and height of the image, pixels.
-        taken (list[np.ndarray]): Boxes (4,) of the labels placed so far.
-        points (np.ndarray): (m, 2) keypoints that should stay in sight.
+        box: (4,) x1, y1, x2, y2 of the person, pixels.
+        size: Width and height of the label, pixels.
+        canvas: Width and height of the image, pixels.
+        taken: Boxes (4,) of the labels placed so far.
+        points: (m, 2) keypoints that should stay in sight.
 
     Returns:
-        np.ndarray: (4,) x1, y1, x2, y2 of the label, inside the image as far
-        as it fits.
+        (4,) x1, y1, x2, y2 of the label, inside the image as far as it fits.
     """
     width, height = size
     x1, y1, x2, y2 = box

@@ -1,6 +1,6 @@
 """What there is to draw of one person, read from an ``InstanceData``."""
-from dataclasses import dataclass
-from typing import List, Optional
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Optional
 
 import numpy as np
 import torch
@@ -8,8 +8,9 @@ from mmdet.structures.bbox import BaseBoxes
 from mmdet.structures.mask import BitmapMasks, PolygonMasks
 from mmengine.structures import InstanceData
 
+from mmhqnet.structures.person_fields import FIELDS, PersonField
+
 NOT_LABELLED, HIDDEN, VISIBLE = 0, 1, 2  # COCO's keypoint flags
-GENDER_LETTERS = {0: 'M', 1: 'F'}
 
 
 @dataclass
@@ -17,14 +18,16 @@ class Person:
     """One person in image pixels.
 
     Args:
-        box (np.ndarray): (4,) x1, y1, x2, y2.
-        mask (np.ndarray, optional): (H, W) bool.
-        keypoints (np.ndarray): (K, 2) x, y; K = 0 without the pose task.
-        visibility (np.ndarray): (K,) ``NOT_LABELLED`` (not drawn),
-            ``HIDDEN`` or ``VISIBLE``.
-        label (str): Track id, gender, age and score, e.g. "#3 F 27 0.93".
-        color_index (int): Track id if there is one, else the position in
-            the list; persons keep their color along a track.
+        box: (4,) x1, y1, x2, y2.
+        mask: (H, W) bool.
+        keypoints: (K, 2) x, y; K = 0 without the pose task.
+        visibility: (K,) ``NOT_LABELLED`` (not drawn), ``HIDDEN`` or
+            ``VISIBLE``.
+        label: Track id, attributes and score, e.g. "#3 F 27 0.93".
+        color_index: Track id if there is one, else the position in the list;
+            persons keep their color along a track.
+        boxes: Further boxes (4,) at the person that can be seen, by field.
+        points: Further points (k, 2) that can be seen, by field.
     """
     box: np.ndarray
     mask: Optional[np.ndarray]
@@ -32,6 +35,8 @@ class Person:
     visibility: np.ndarray
     label: str
     color_index: int
+    boxes: Dict[str, np.ndarray] = field(default_factory=dict)
+    points: Dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def side(self) -> float:
@@ -44,26 +49,24 @@ class Person:
         return (self.visibility > NOT_LABELLED) & inside.all(axis=1)
 
 
-def people_of(instances: InstanceData, kpt_score_thr: float) -> List[Person]:
-    """Split predictions or ground truth into persons.
+def people_of(instances: InstanceData,
+              kpt_score_thr: float,
+              fields: Mapping[str, PersonField] = FIELDS) -> List[Person]:
+    """Split n predictions or ground truths into persons, in their order.
 
     Args:
-        instances (InstanceData): n persons; ``bboxes`` (n, 4), and whichever
-            of ``masks``, ``mask_valid``, ``keypoints``, ``keypoint_scores``,
-            ``keypoints_visible``, ``genders``, ``ages``, ``scores`` and
-            ``instances_id`` there are.
-        kpt_score_thr (float): Predicted keypoints that score less are left
+        instances: ``bboxes`` (n, 4) and whichever columns of the table of
+            person fields, ``scores`` and ``instances_id`` there are.
+        kpt_score_thr: Predicted points and boxes that score less are left
             out.
-
-    Returns:
-        list[Person]: One per instance, in the same order.
+        fields: The table.
     """
     boxes = _boxes(instances)
     masks = _masks(instances)
-    keypoints, visibility = _poses(instances, kpt_score_thr)
+    keypoints, visibility = _points(instances, fields['pose'], kpt_score_thr)
     ids = _array(instances, 'instances_id')
-    labels = _labels(instances)
-    return [
+    labels = _labels(instances, fields)
+    people = [
         Person(
             box=boxes[i],
             mask=masks[i],
@@ -73,10 +76,20 @@ def people_of(instances: InstanceData, kpt_score_thr: float) -> List[Person]:
             color_index=i if ids is None else int(ids[i]))
         for i in range(len(boxes))
     ]
+    for row in fields.values():
+        if row.kind == 'points' and row.name != 'pose':
+            points, seen = _points(instances, row, kpt_score_thr)
+            for person, xy, flags in zip(people, points, seen):
+                person.points[row.name] = xy[flags > NOT_LABELLED]
+        elif row.kind == 'box' and row.column in instances:
+            seen = _seen(instances, row, kpt_score_thr)
+            for i in np.flatnonzero(seen):
+                people[i].boxes[row.name] = _array(instances, row.column)[i]
+    return people
 
 
 def _array(instances: InstanceData, name: str) -> Optional[np.ndarray]:
-    """A field as a numpy array, None when the sample lacks it."""
+    """A column as a numpy array, None when the sample lacks it."""
     value = instances.get(name)
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().numpy()
@@ -103,35 +116,42 @@ def _masks(instances: InstanceData) -> List[Optional[np.ndarray]]:
     return [mask if ok else None for mask, ok in zip(masks, valid)]
 
 
-def _poses(instances: InstanceData, kpt_score_thr: float):
-    keypoints = _array(instances, 'keypoints')
-    if keypoints is None:
-        n = len(instances)
-        return np.zeros((n, 0, 2)), np.zeros((n, 0), dtype=int)
-    shape = keypoints.shape[:2]
-    visibility = _array(instances, 'keypoints_visible')
-    if visibility is None:
-        visibility = np.full(shape, VISIBLE)
-    visibility = visibility.reshape(shape).round().astype(int)
-    scores = _array(instances, 'keypoint_scores')
+def _seen(instances: InstanceData, row: PersonField,
+          score_thr: float) -> np.ndarray:
+    """COCO's flags of points, and whether boxes are there."""
+    flags = _array(instances, row.labelled_column)
+    scores = _array(instances, row.score_column)
+    if flags is None:
+        shape = len(instances) if scores is None else scores.shape
+        flags = np.full(shape, VISIBLE)
     if scores is not None:
-        visibility = np.where(scores < kpt_score_thr, NOT_LABELLED, visibility)
-    return keypoints[..., :2], visibility
+        flags = np.where(scores < score_thr, NOT_LABELLED, flags)
+    return flags
 
 
-def _labels(instances: InstanceData) -> List[str]:
+def _points(instances: InstanceData, row: PersonField, score_thr: float):
+    """Points (n, K, 2) of a field, and their flags (n, K)."""
+    points = _array(instances, row.column)
+    n = len(instances)
+    if points is None:
+        return np.zeros((n, 0, 2)), np.zeros((n, 0), dtype=int)
+    flags = _seen(instances, row, score_thr)
+    if flags.ndim == 1:  # without flags and scores
+        flags = np.full(points.shape[:2], VISIBLE)
+    flags = flags.reshape(points.shape[:2]).round().astype(int)
+    return points[..., :2], flags
+
+
+def _labels(instances: InstanceData,
+            fields: Mapping[str, PersonField]) -> List[str]:
     """Texts such as "F 27 0.93"; a task that is off leaves no trace."""
     columns = []
     ids = _array(instances, 'instances_id')
     if ids is not None:
         columns.append([f'#{int(i)}' for i in ids])
-    genders = _array(instances, 'genders')
-    if genders is not None:
-        columns.append([GENDER_LETTERS.get(int(g), '?') for g in genders])
-    ages = _array(instances, 'ages')
-    if ages is not None:
-        columns.append(
-            [f'{int(age + 0.5)}' if age >= 0 else '?' for age in ages])
+    for row in fields.values():
+        if row.kind in ('category', 'number') and row.column in instances:
+            columns.append([*map(row.words, _array(instances, row.column))])
     scores = _array(instances, 'scores')
     if scores is not None:
         columns.append([f'{score:.2f}' for score in scores])

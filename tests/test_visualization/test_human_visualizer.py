@@ -8,6 +8,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
 
+from mmhqnet.structures.person_fields import fields_to_dicts, resolve_fields
 from mmhqnet.visualization import HumanLocalVisualizer
 from mmhqnet.visualization.human_visualizer import (CENTER_COLOR, LEFT_COLOR,
                                                     RIGHT_COLOR)
@@ -67,6 +68,24 @@ def test_each_task_shows(draw, make_person, field):
         return draw(sample)
 
     assert (draw_truth(**{field: None}) != draw_truth()).any()
+
+
+@pytest.mark.parametrize('field, values', [
+    ('face_boxes', [[60., 30, 80, 50]]),
+    ('feet', [[[60., 95], [100, 95]]]),
+    ('helmet', [1]),
+])
+def test_further_fields_show(draw, make_person, dataset_meta, field, values):
+    """As the data set's table of person fields says."""
+    added = dict(
+        feet=dict(type='points', num_points=2),
+        helmet=dict(type='category', classes=('none', 'helmet')))
+    meta = dict(
+        dataset_meta, person_fields=fields_to_dicts(resolve_fields(added)))
+    instances = make_person(**{field: torch.tensor(values)})
+    drawn = draw(DetDataSample(gt_instances=instances), meta=meta)
+    plain = draw(DetDataSample(gt_instances=make_person()), meta=meta)
+    assert (drawn != plain).any()
 
 
 def test_drawing_stays_near_the_person(draw, make_person):

@@ -5,6 +5,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks, PolygonMasks
 from mmengine.structures import InstanceData
 
+from mmhqnet.structures.person_fields import resolve_fields
 from mmhqnet.visualization.person import (HIDDEN, NOT_LABELLED, VISIBLE,
                                           people_of)
 
@@ -90,3 +91,38 @@ def test_box_only_and_box_type(make_person):
 
 def test_nobody(make_person):
     assert people_of(make_person()[:0], 0.3) == []
+
+
+def test_added_fields_are_named_on_the_label(make_person):
+    fields = resolve_fields(
+        dict(
+            helmet=dict(type='category', classes=('none', 'helmet')),
+            height_cm=dict(type='number', text='{} cm')))
+    instances = make_person(
+        helmet=torch.tensor([1]), height_cm=torch.tensor([179.6]))
+    person, = people_of(instances, .3, fields)
+    assert person.label == 'F 27 helmet 180 cm 0.93'
+    instances = make_person(
+        scores=None,
+        helmet=torch.tensor([-1]),
+        height_cm=torch.tensor([float('nan')]))
+    person, = people_of(instances, .3, fields)
+    assert person.label == 'F 27 ? ?'
+
+
+def test_further_boxes_and_points_that_can_be_seen(make_person):
+    fields = resolve_fields(dict(feet=dict(type='points', num_points=2)))
+    seen = dict(
+        face_boxes=torch.tensor([[60., 30, 80, 50]]),
+        feet=torch.tensor([[[60., 100], [90, 100]]]))
+    truth = dict(
+        face_valid=torch.tensor([True]), feet_visible=torch.tensor([[2., 0]]))
+    person, = people_of(make_person(**seen, **truth), .3, fields)
+    assert person.boxes['face'].tolist() == [60, 30, 80, 50]
+    assert person.points['feet'].tolist() == [[60, 100]]
+    truth = dict(
+        face_scores=torch.tensor([.1]), feet_scores=torch.tensor([[.1, .9]]))
+    person, = people_of(make_person(**seen, **truth), .3, fields)
+    assert person.boxes == {} and person.points['feet'].tolist() == [[90, 100]]
+    person, = people_of(make_person(**seen), .3, fields)
+    assert len(person.boxes) == 1 and len(person.points['feet']) == 2

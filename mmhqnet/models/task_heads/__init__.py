@@ -1,10 +1,11 @@
-from .attribute import AgeHead, AttributeHead, GenderHead
+from .attribute import (AgeHead, AttributeHead, CategoryHead, GenderHead,
+                        NumberHead)
 from .base import TaskHead, to_pixels
 from .face import FaceHead
 from .mask import MaskHead
 from .pose import PoseHead
 
 __all__ = [
-    'AgeHead', 'AttributeHead', 'GenderHead', 'FaceHead', 'TaskHead',
-    'to_pixels', 'MaskHead', 'PoseHead'
+    'AgeHead', 'AttributeHead', 'CategoryHead', 'GenderHead', 'FaceHead',
+    'NumberHead', 'TaskHead', 'to_pixels', 'MaskHead', 'PoseHead'
 ]

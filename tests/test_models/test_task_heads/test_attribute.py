@@ -3,8 +3,10 @@ import math
 import pytest
 import torch
 
+from mmhqnet.errors import InputError
 from mmhqnet.models.matching import Assignment
-from mmhqnet.models.task_heads import AgeHead, GenderHead, attribute
+from mmhqnet.models.task_heads import (AgeHead, CategoryHead, GenderHead,
+                                       NumberHead, attribute)
 
 NUM_LAYERS, NUM_QUERIES, DIMS = 3, 4, 16
 EPS = float(torch.finfo(torch.float32).eps)
@@ -183,3 +185,98 @@ def test_predicted_age():
     result, = head.pack(decoded, None, [], rescale=True)
     assert result.keys() == {'ages'}
     assert result['ages'].tolist() == [30., 10.5]
+
+
+LABELS = dict(
+    helmet=[torch.tensor([2, -1]),
+            torch.tensor([0, 1, -1])],
+    height=[torch.tensor([180., -5]),
+            torch.tensor([float('nan'), 90, 0])])
+
+
+def build_generic(field):
+    torch.manual_seed(0)
+    options = dict(embed_dims=DIMS, num_pred_layers=NUM_LAYERS, field=field)
+    if field == 'helmet':
+        return CategoryHead(num_classes=3, **options).double()
+    return NumberHead(mean=150., std=20., **options).double()
+
+
+@pytest.fixture
+def labelled(samples):
+    for field, labels in LABELS.items():
+        for sample, values in zip(samples, labels):
+            sample.gt_instances[field] = values
+    return [sample.gt_instances for sample in samples]
+
+
+@pytest.mark.parametrize('field', LABELS)
+def test_generic_loss_naive(labelled, assignment, field):
+    head = build_generic(field)
+    logits = torch.randn(
+        NUM_LAYERS,
+        2,
+        NUM_QUERIES,
+        3 if field == 'helmet' else 1,
+        dtype=torch.float64,
+        generator=torch.Generator().manual_seed(1)).requires_grad_()
+    losses = head.loss(dict(logits=logits), labelled, assignment, None)
+    assert set(losses) == {f'loss_{field}'}
+    flat, labels = logits.flatten(1, 2), torch.cat(LABELS[field])
+    for layer in range(NUM_LAYERS):
+        naive = []
+        for query, person in zip(assignment.query_inds[layer],
+                                 assignment.gt_inds[layer]):
+            label = labels[person].item()
+            if field == 'helmet' and label >= 0:
+                naive.append(-flat[layer, query].log_softmax(0)[label].item())
+            elif field == 'height' and not math.isnan(label):
+                naive.append(
+                    abs(flat[layer, query].item() - (label - 150) / 20))
+        assert len(naive) == (3 if field == 'helmet' else 4)
+        assert losses[f'loss_{field}'][layer].item() == pytest.approx(
+            sum(naive) / len(naive), abs=1e-6)
+    losses[f'loss_{field}'].sum().backward()
+    assert logits.grad.isfinite().all()
+    # Whoever is not labelled gives no gradient.
+    unknown = labels.isnan() if field == 'height' else labels < 0
+    grad = assignment.queries(logits.grad)
+    assert not grad[unknown[assignment.gt_inds]].any()
+    assert grad[~unknown[assignment.gt_inds]].any()
+
+
+@pytest.mark.parametrize('field', LABELS)
+def test_generic_heads_with_nobody(labelled, field):
+    nobody = Assignment(
+        query_inds=torch.zeros(NUM_LAYERS, 0, dtype=torch.long),
+        gt_inds=torch.zeros(NUM_LAYERS, 0, dtype=torch.long),
+        pairs_per_image=[0, 0])
+    head = build_generic(field)
+    query = torch.randn(2, NUM_QUERIES, DIMS, dtype=torch.float64)
+    outputs = head(query, None, 0)['logits'].expand(NUM_LAYERS, -1, -1, -1)
+    losses = head.loss(
+        dict(logits=outputs), [gt[:0] for gt in labelled], nobody, None)
+    assert losses[f'loss_{field}'].tolist() == [0] * NUM_LAYERS
+    losses[f'loss_{field}'].sum().backward()
+
+
+def test_generic_predictions():
+    logits = torch.tensor([[[0., 2, 1], [3, 0, 0]]]).double()
+    decoded = build_generic('helmet').decode(dict(logits=logits), {}, None)
+    assert decoded['helmet'].tolist() == [[1, 0]]
+    torch.testing.assert_close(decoded['helmet_scores'],
+                               logits.softmax(-1).max(-1).values)
+    logits = torch.tensor([[[0.], [1.5]]])
+    decoded = build_generic('height').decode(dict(logits=logits), {}, None)
+    assert decoded['height'].tolist() == [[150, 180]]
+
+
+def test_a_number_is_its_mean_at_first():
+    head = build_generic('height')
+    head.init_weights()
+    assert all(branch[-1].bias.item() == 0 for branch in head.branches)
+
+
+def test_missing_labels_are_named(samples):
+    with pytest.raises(InputError, match='no .helmet.; add person_fields.hel'):
+        build_generic('helmet').prepare_targets(samples[0].gt_instances, None)

@@ -18,6 +18,7 @@ from mmhqnet.checkpoints import (check_weights_fit, read_checkpoint,
 from mmhqnet.datasets.transforms import LoadHumanImage
 from mmhqnet.errors import InputError
 from mmhqnet.files import write_json
+from mmhqnet.structures.person_fields import fields_in
 
 IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')
 ANNOTATION_LOADERS = ('LoadHumanAnnotations', 'LoadAnnotations')
@@ -124,14 +125,18 @@ class HQNetInferencer(DetInferencer):
             ``masks`` (COCO's run-length code), ``mask_scores``,
             ``keypoints`` (K, 2), ``keypoint_scores`` (K,), ``genders`` (0
             male, 1 female), ``gender_scores`` (probability of female),
-            ``ages`` (years), and the fields of further tasks. Coordinates
-            are pixels of the original image.
+            ``ages`` (years), and the fields of further tasks; categories
+            that the data set adds are named. Coordinates are pixels of the
+            original image.
         """
         result = super().pred2dict(data_sample)
         instances = data_sample.pred_instances.numpy()
         for field, values in instances.items():
             if field not in result:
                 result[field] = np.asarray(values).tolist()
+        for row in fields_in(self.model.dataset_meta).values():
+            if row.kind == 'category' and row.column in result:
+                result[row.column] = [*map(row.printed, result[row.column])]
         if pred_out_dir:
             path = data_sample.get('img_path')
             if path is None:

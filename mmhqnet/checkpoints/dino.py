@@ -30,17 +30,17 @@ def convert_dino(state_dict: Dict[str, Tensor],
     has its centre within a thousandth of the image's border, or a width or
     height of nearly nothing or nearly the whole image; there they can differ
     by about as much, because mmdet's DINO head clips references at 1e-5 and
-    HQNet at 1e-3 (spec 8a).
+    HQNet at 1e-3 (method 8).
 
     Args:
-        state_dict (dict[str, Tensor]): Weights of a DINO of mmdet 3.x with
-            four feature levels, or a checkpoint with them in ``state_dict``.
-            Names may have the prefix ``module.``.
-        num_queries (int): Number of queries to keep.
-        person_index (int): Label of the class person; 0 for COCO.
+        state_dict: Weights of a DINO of mmdet 3.x with four feature levels, or
+            a checkpoint with them in ``state_dict``. Names may have the prefix
+            ``module.``.
+        num_queries: Number of queries to keep.
+        person_index: Label of the class person; 0 for COCO.
 
     Returns:
-        dict[str, Tensor]: Weights with the names of :class:`HQNet`.
+        Weights with the names of :class:`HQNet`.
 
     Raises:
         InputError: If it is no such DINO, or has fewer queries or classes.

@@ -20,7 +20,7 @@ class FreezeHook(Hook):
     config needs ``find_unused_parameters = True``.
 
     Args:
-        modules (Sequence[str]): Names of the modules, such as 'backbone' or
+        modules: Names of the modules, such as 'backbone' or
             'bbox_head.cls_branches'.
     """
 
@@ -32,7 +32,7 @@ class FreezeHook(Hook):
         """Freeze the modules.
 
         Args:
-            runner (Runner): The runner, whose optimiser has been built.
+            runner: The runner, whose optimiser has been built.
 
         Raises:
             InputError: The model has no such module.

@@ -31,10 +31,10 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
         """Build the optimiser.
 
         Args:
-            model (nn.Module): On the device that it is trained on.
+            model: On the device that it is trained on.
 
         Returns:
-            OptimWrapper: With its optimiser.
+            With its optimiser.
         """
         devices = {parameter.device.type for parameter in model.parameters()}
         if devices <= {*FUSED_DEVICES} and self._has_fused_implementation():
@@ -57,9 +57,9 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
         """Add the parameter groups of a module and merge equal ones.
 
         Args:
-            params (list[dict]): Parameter groups; extended in place.
-            module (nn.Module): The module.
-            prefix (str): Its name in the model; empty for the model itself.
+            params: Parameter groups; extended in place.
+            module: The module.
+            prefix: Its name in the model; empty for the model itself.
             **kwargs: See MMEngine.
         """
         super().add_params(params, module, prefix=prefix, **kwargs)

@@ -11,19 +11,17 @@ class EncodedImages:
     """What the encoder knows about a batch; ``encoded[i]`` about one image.
 
     Attributes:
-        memory (Tensor): Encoder output, (bs, num_tokens, dim); level after
-            level, strides 8, 16, 32, 64.
-        memory_mask (Tensor, optional): True where a token is padding, (bs,
-            num_tokens); None without padding.
-        memory_pos (Tensor): Positional encoding of the tokens, (bs,
-            num_tokens, dim).
-        spatial_shapes (list[tuple[int, int]]): (h, w) of each level.
-        level_start_index (Tensor): First token of each level, (num_levels, ).
-        valid_ratios (Tensor): Share (w, h) of each level that is not padding,
-            (bs, num_levels, 2).
-        pixel_embedding (Tensor, optional): (bs, dim, H/4, W/4), there if a
-            task asked for it.
-        img_metas (list[dict]): Meta information of the images.
+        memory: Encoder output, (bs, num_tokens, dim); level after level,
+            strides 8, 16, 32, 64.
+        memory_mask: True where a token is padding, (bs, num_tokens); None
+            without padding.
+        memory_pos: Positional encoding of the tokens, (bs, num_tokens, dim).
+        spatial_shapes: (h, w) of each level.
+        level_start_index: First token of each level, (num_levels, ).
+        valid_ratios: Share (w, h) of each level that is not padding, (bs,
+            num_levels, 2).
+        pixel_embedding: (bs, dim, H/4, W/4), there if a task asked for it.
+        img_metas: Meta information of the images.
     """
     memory: Tensor
     memory_mask: Optional[Tensor]

@@ -25,9 +25,9 @@ class HQNet(DINO):
 
     Args:
         *args: As mmdet's ``DINO``.
-        dn_cfg (dict): Config of the denoising queries.
-        pixel_embedding (dict, optional): Config of the pixel embedding; it
-            is built if any task reads it.
+        dn_cfg: Config of the denoising queries.
+        pixel_embedding: Config of the pixel embedding; it is built if any task
+            reads it.
         **kwargs: As mmdet's ``DINO``.
 
     Raises:
@@ -84,14 +84,13 @@ class HQNet(DINO):
         """Encode the image, select proposals, decode the human queries.
 
         Args:
-            img_feats (tuple[Tensor]): Maps of the neck, strides 4, 8, 16,
-                32, 64; the first may be missing if no task reads the pixel
-                embedding.
-            batch_data_samples (list[DetDataSample]): Meta information, and
-                the ground truth in training.
+            img_feats: Maps of the neck, strides 4, 8, 16, 32, 64; the first
+                may be missing if no task reads the pixel embedding.
+            batch_data_samples: Meta information, and the ground truth in
+                training.
 
         Returns:
-            dict: Inputs of the head.
+            Inputs of the head.
 
         Raises:
             InputError: If the neck gives no map for the pixel embedding.
@@ -145,15 +144,12 @@ class HQNet(DINO):
 
     def embed_pixels(self, feat: Tensor, memory: Tensor,
                      shape: Tuple[int, int]) -> Optional[Tensor]:
-        """Compute the stride-4 pixel embedding if any task reads it.
+        """The pixel embedding (bs, dim, H/4, W/4) if any task reads it.
 
         Args:
-            feat (Tensor): Stride-4 map of the neck, (bs, dim, H/4, W/4).
-            memory (Tensor): Encoder output, (bs, num_tokens, dim).
-            shape (tuple[int, int]): (h, w) of the stride-8 level.
-
-        Returns:
-            Tensor, optional: (bs, dim, H/4, W/4).
+            feat: Stride-4 map of the neck, (bs, dim, H/4, W/4).
+            memory: Encoder output, (bs, num_tokens, dim).
+            shape: (h, w) of the stride-8 level.
         """
         if self.pixel_embedding is None:
             return None
@@ -169,19 +165,17 @@ class HQNet(DINO):
 
         NOTE as mmdet's, without its waits for the device.
 
-        Args:
-            memory (Tensor): Encoder output, (bs, num_tokens, dim).
-            memory_mask (Tensor, optional): True where padded, (bs,
-                num_tokens).
-            spatial_shapes (list[tuple[int, int]]): (h, w) of each level.
+        Args: See :class:`EncodedImages`.
 
         Returns:
-            tuple[Tensor, Tensor]: Transformed memory, (bs, num_tokens, dim),
-            and the boxes as logits of normalised cxcywh, (bs, num_tokens,
-            4); infinite, and the memory zero, at padding and at the border.
+            Transformed memory, (bs, num_tokens, dim), and the boxes as logits
+            of normalised cxcywh, (bs, num_tokens, 4); infinite, and the memory
+            zero, at padding and at the border.
         """
         proposals, start = [], 0
         for level, (height, width) in enumerate(spatial_shapes):
+            # The middle of each cell, (h, w, 2), over the size without
+            # padding, (bs, 2), gives (bs, h * w, 2).
             y, x = (
                 torch.arange(size, dtype=torch.float32, device=memory.device)
                 for size in (height, width))
@@ -217,24 +211,19 @@ class HQNet(DINO):
         spatial_shapes: List[Tuple[int, int]],
         batch_data_samples: OptSampleList = None,
     ) -> Tuple[Dict, Dict]:
-        """Select proposals (mixed query selection, spec 1.5).
+        """Select proposals (mixed query selection, method 1.5).
 
         NOTE DINO applies the box branch to all tokens; here the best tokens
         are selected first, and only they meet the other branches.
 
-        Args:
-            memory (Tensor): Encoder output, (bs, num_tokens, dim).
-            memory_mask (Tensor, optional): True where padded, (bs,
-                num_tokens).
-            spatial_shapes (list[tuple[int, int]]): (h, w) of each level.
-            batch_data_samples (list[DetDataSample]): Ground truth for the
-                denoising queries.
+        Args: See :class:`EncodedImages`; in training the samples hold the
+            persons that denoising queries are made from.
 
         Returns:
-            tuple[dict, dict]: Inputs of the decoder and of the head.
+            Inputs of the decoder and of the head.
         """
-        layer = self.decoder.num_layers
         head = self.bbox_head
+        layer = head.proposals_layer
         tokens, proposals = self.gen_encoder_output_proposals(
             memory, memory_mask, spatial_shapes)
         scores = head.cls_branches[layer](tokens).max(-1).values

@@ -33,12 +33,11 @@ class HQNetHead(PredictionLayers, DINOHead):
     proposals are matched with the persons by the summed costs of all tasks,
     and every task's loss uses that assignment (paper sec. 3.3). At test time
     the best queries of the last layer are kept first; only they are handed
-    to the tasks.
+    to the tasks. Source: method 1.8, 2 and 4.
 
     Args:
-        task_heads (dict[str, dict | None]): Config of each task's
-            :class:`TaskHead` under a name of the user's choice; None switches
-            a task off.
+        task_heads: Config of each task's :class:`TaskHead` under a name of the
+            user's choice; None switches a task off.
     """
 
     def __init__(self,
@@ -97,16 +96,16 @@ class HQNetHead(PredictionLayers, DINOHead):
         """Apply the branches of all tasks to the queries of one layer.
 
         Args:
-            query (Tensor): Human queries, (bs, num_queries, dim).
-            reference (Tensor): Logits of the box reference, normalised
-                cxcywh, (bs, num_queries, 4).
-            layer (int): Number of the decoder layer, or ``proposals_layer``.
+            query: Human queries, (bs, num_queries, dim).
+            reference: Logits of the box reference, normalised cxcywh, (bs,
+                num_queries, 4).
+            layer: Number of the decoder layer, or ``proposals_layer``.
 
         Returns:
-            dict[str, dict[str, Tensor]]: Outputs of each task, and under
-            ``box`` what they share: the ``queries`` themselves, the
-            ``cls_scores``, logits (bs, num_queries, num_classes), and
-            ``bboxes``, normalised cxcywh (bs, num_queries, 4).
+            Outputs of each task, and under ``box`` what they share: the
+            ``queries`` themselves, the ``cls_scores``, logits (bs,
+            num_queries, num_classes), and ``bboxes``, normalised cxcywh (bs,
+            num_queries, 4).
         """
         outputs = {
             name: self.forward_task(name, query, reference, layer)
@@ -134,13 +133,9 @@ class HQNetHead(PredictionLayers, DINOHead):
         """Apply the branches to all decoder layers, without post-processing.
 
         Args:
-            hidden_states (Tensor): Human queries, (num_layers, bs,
-                num_queries, dim).
-            references (list[Tensor]): Reference of each layer, normalised
-                cxcywh, (bs, num_queries, 4).
-
-        Returns:
-            list[dict]: See :meth:`forward_layer`; one entry per layer.
+            hidden_states: Human queries, (num_layers, bs, num_queries, dim).
+            references: What each layer started from, normalised cxcywh, (bs,
+                num_queries, 4).
         """
         return [
             self.forward_layer(query, _logits(reference), layer)
@@ -155,19 +150,14 @@ class HQNetHead(PredictionLayers, DINOHead):
         """Match queries and persons, and compute all losses.
 
         Args:
-            hidden_states (Tensor): Human queries behind the denoising ones,
-                (num_layers, bs, num_queries_total, dim).
-            references (list[Tensor]): Reference of each layer, (bs,
-                num_queries_total, 4).
-            enc_outputs (dict): Outputs of the encoder's proposals, see
+            hidden_states, references: See :meth:`forward`, with the denoising
+                queries in front of the others.
+            enc_outputs: Outputs of the encoder's proposals, see
                 :meth:`forward_layer`.
-            encoded (EncodedImages): The encoded batch.
-            batch_data_samples (list[DetDataSample]): Ground truth.
-            dn_meta (dict): ``num_denoising_queries`` and
-                ``num_denoising_groups``.
+            dn_meta: ``num_denoising_queries`` and ``num_denoising_groups``.
 
         Returns:
-            dict[str, Tensor]: Losses, named as mmdet's DINO names them.
+            Losses, named as mmdet's DINO names them.
 
         Raises:
             InputError: If two tasks give a loss the same name.
@@ -177,6 +167,7 @@ class HQNetHead(PredictionLayers, DINOHead):
         # NOTE a task sees the denoising queries only if it asks for them.
         layers = self(hidden_states[:, :, num_dn:],
                       [reference[:, num_dn:] for reference in references])
+        # All layers side by side, (num_pred_layers, bs, num_queries, ...).
         outputs = {
             name: _stack([layer[name] for layer in layers + [enc_outputs]])
             for name in enc_outputs
@@ -213,14 +204,9 @@ class HQNetHead(PredictionLayers, DINOHead):
         """Match queries and persons by the summed costs of all tasks.
 
         Args:
-            outputs (dict): Outputs of all layers, each (num_layers, bs,
-                num_queries, ...).
-            targets (dict[str, Sequence]): Prepared targets of each task.
-            gt_instances (list[InstanceData]): Persons of each image.
-            encoded (EncodedImages): The encoded batch.
-
-        Returns:
-            Assignment: Pairs of every layer.
+            outputs: Outputs of all layers, each (num_layers, bs, num_queries,
+                ...).
+            targets: Prepared targets of each task.
         """
         costs = []
         # Sums over thousands of points overflow half precision.
@@ -271,6 +257,8 @@ class HQNetHead(PredictionLayers, DINOHead):
                     gt_instances: InstanceList, assignment: Assignment,
                     encoded: EncodedImages) -> Dict[str, Tensor]:
         """``loss_cls``, ``loss_bbox``, ``loss_iou``, each (num_layers, )."""
+        # The class of each query, background if it has no person:
+        # (num_layers, bs * num_queries).
         logits = outputs['cls_scores'].flatten(1, 2)
         labels = logits.new_full(
             logits.shape[:2], self.num_classes, dtype=torch.long)
@@ -349,24 +337,7 @@ class HQNetHead(PredictionLayers, DINOHead):
                 encoded: EncodedImages,
                 batch_data_samples: SampleList,
                 rescale: bool = True) -> InstanceList:
-        """Keep the best queries of the last layer and let the tasks read them.
-
-        Args:
-            hidden_states (Tensor): Human queries, (num_layers, bs,
-                num_queries, dim).
-            references (list[Tensor]): Reference of each layer, (bs,
-                num_queries, 4).
-            encoded (EncodedImages): The encoded batch.
-            batch_data_samples (list[DetDataSample]): The images.
-            rescale (bool): Whether to return pixels of the original image
-                instead of the network's input.
-
-        Returns:
-            list[InstanceData]: Persons of each image, best first, at most
-            ``test_cfg.max_per_img``: ``bboxes``, ``scores``, ``labels``, the
-            fields of each task, and ``human_queries`` (n, dim) if
-            ``test_cfg.with_queries``.
-        """
+        """:meth:`select` the persons and :meth:`pack` them."""
         selected = self.select(hidden_states, references, encoded)
         return self.pack(selected, encoded.img_metas, rescale)
 
@@ -377,13 +348,12 @@ class HQNetHead(PredictionLayers, DINOHead):
         Tensors in, tensors out: it can be traced for export.
 
         Args:
-            hidden_states, references, encoded: See :meth:`predict`.
+            hidden_states, references: See :meth:`forward`.
 
         Returns:
-            dict[str, dict[str, Tensor]]: Predictions of each task, see
-            :meth:`TaskHead.decode`, and under ``box`` the kept ``queries``
-            (bs, n, dim), ``bboxes``, normalised cxcywh (bs, n, 4), ``scores``
-            and ``labels`` (bs, n); best first.
+            Predictions of each task, see :meth:`TaskHead.decode`, and under
+            ``box`` the kept ``queries`` (bs, n, dim), ``bboxes``, normalised
+            cxcywh (bs, n, 4), ``scores`` and ``labels`` (bs, n); best first.
         """
         layer = self.last_layer
         query, reference = hidden_states[layer], _logits(references[layer])
@@ -414,19 +384,20 @@ class HQNetHead(PredictionLayers, DINOHead):
         """Turn what :meth:`select` gives into results.
 
         Args:
-            selected (dict[str, dict[str, Tensor]]): See :meth:`select`;
-                tasks may be missing.
-            img_metas (list[dict]): Meta information of the images.
-            rescale (bool): See :meth:`predict`.
+            selected: From :meth:`select`, or from what was exported; tasks may
+                be missing.
+            img_metas, rescale: See :meth:`TaskHead.pack`.
 
         Returns:
-            list[InstanceData]: See :meth:`predict`.
+            Persons of each image, best first, at most
+            ``test_cfg.max_per_img``: ``bboxes``, ``scores``, ``labels``, the
+            fields of each task, and ``human_queries`` (n, dim) if
+            ``test_cfg.with_queries``.
         """
         box = selected['box']
         corners = bbox_cxcywh_to_xyxy(box['bboxes']).clamp(0, 1)
-        corners = to_pixels(corners.unflatten(-1, (2, 2)), img_metas, rescale)
         fields = dict(
-            bboxes=corners.flatten(-2),
+            bboxes=to_pixels(corners, img_metas, rescale),
             scores=box['scores'],
             labels=box['labels'])
         if self.test_cfg.get('with_queries', False):

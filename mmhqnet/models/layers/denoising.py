@@ -1,4 +1,4 @@
-"""Contrastive denoising queries (spec 1.6)."""
+"""Contrastive denoising queries (method 1.6)."""
 from typing import Tuple
 
 import torch
@@ -21,26 +21,25 @@ class DenoisingQueryGenerator(CdnQueryGenerator):
         """Arrange the noisy queries by image, padded with zeros.
 
         Args:
-            input_label_query (Tensor): Content queries of all groups,
-                (num_targets * 2 * num_groups, dim).
-            input_bbox_query (Tensor): Box queries, (num_targets * 2 *
-                num_groups, 4).
-            batch_idx (Tensor): Image of each target, (num_targets, ).
-            batch_size (int): Number of images.
-            num_groups (int): Number of denoising groups.
+            input_label_query: Content queries of all groups, (num_targets * 2
+                * num_groups, dim).
+            input_bbox_query: Box queries, (num_targets * 2 * num_groups, 4).
+            batch_idx: Image of each target, (num_targets, ).
 
         Returns:
-            tuple[Tensor, Tensor]: (bs, num_denoising_queries, dim) and (bs,
-            num_denoising_queries, 4).
+            Both as (bs, num_denoising_queries, dim or 4).
         """
+        # Each target has a positive and a negative copy in every group.
         num_copies = 2 * num_groups
         images = torch.arange(batch_size, device=batch_idx.device)
         counts = (batch_idx == images[:, None]).sum(1).tolist()
         longest = max(counts)
 
         def collate(queries: Tensor) -> Tensor:
-            # One row per copy; the targets of an image are neighbours.
+            # (num_copies, num_targets, ...): the targets of an image are
+            # neighbours.
             copies = queries.unflatten(0, (num_copies, -1))
+            # Each image's, (num_copies, longest, ...).
             padded = [
                 F.pad(image, (0, 0, 0, longest - count))
                 for image, count in zip(copies.split(counts, dim=1), counts)

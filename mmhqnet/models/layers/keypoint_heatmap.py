@@ -1,4 +1,4 @@
-"""Auxiliary keypoint heat maps on the encoder's memory (spec 1.9, 2.7)."""
+"""Auxiliary keypoint heat maps on the encoder's memory (method 1.9, 2.7)."""
 from typing import Optional, Sequence, Tuple
 
 import torch
@@ -14,13 +14,7 @@ from .transformer import HQNetEncoder, init_transformer
 class KeypointHeatmap(BaseModule):
     """Predicts one heat map per keypoint at stride 8, in training only.
 
-    Args:
-        embed_dims (int): Channels of the memory.
-        num_keypoints (int): Number of keypoints K.
-        num_heads (int): Heads of the deformable attention.
-        num_points (int): Sampling points of the deformable attention.
-        feedforward_channels (int): Hidden channels of the FFN.
-        dropout (float): Dropout of attention and FFN.
+    An encoder layer of its own on the stride-8 tokens, and a linear layer.
     """
 
     stride = 8
@@ -58,19 +52,12 @@ class KeypointHeatmap(BaseModule):
     def forward(self, memory: Tensor, memory_pos: Tensor,
                 memory_mask: Optional[Tensor], valid_ratios: Tensor,
                 shape: Tuple[int, int]) -> Tensor:
-        """Compute the heat maps from the stride-8 tokens.
+        """Logits of the heat maps, (bs, K, h, w).
 
         Args:
-            memory (Tensor): Encoder output, (bs, num_tokens, dim).
-            memory_pos (Tensor): Positional encoding, (bs, num_tokens, dim).
-            memory_mask (Tensor, optional): True where padded, (bs,
-                num_tokens).
-            valid_ratios (Tensor): (bs, num_levels, 2).
-            shape (tuple[int, int]): (h, w) of the stride-8 level, the first
-                of the memory.
-
-        Returns:
-            Tensor: Logits, (bs, K, h, w).
+            memory, memory_pos, memory_mask, valid_ratios: See
+                :class:`EncodedImages`.
+            shape: (h, w) of the stride-8 level, the first of the memory.
         """
         num_tokens = shape[0] * shape[1]
         if memory_mask is not None:
@@ -91,15 +78,14 @@ class KeypointHeatmap(BaseModule):
         """Draw a Gaussian at every labelled keypoint.
 
         Args:
-            keypoints (Sequence[Tensor]): Keypoints of each image's persons
-                in input pixels, (num_gts, K, 2).
-            labelled (Sequence[Tensor]): 1 where labelled, (num_gts, K).
-            bboxes (Sequence[Tensor]): Boxes xyxy in input pixels, (num_gts,
-                4).
-            shape (tuple[int, int]): (h, w) of the heat map.
+            keypoints: Keypoints of each image's persons in input pixels,
+                (num_gts, K, 2).
+            labelled: 1 where labelled, (num_gts, K).
+            bboxes: Boxes xyxy in input pixels, (num_gts, 4).
+            shape: (h, w) of the heat map.
 
         Returns:
-            Tensor: (bs, K, h, w), exactly 1 at the pixel of a keypoint.
+            (bs, K, h, w), exactly 1 at the pixel of a keypoint.
         """
         height, width = shape
         image_inds = torch.cat([
@@ -115,6 +101,8 @@ class KeypointHeatmap(BaseModule):
         # 3, of which smaller ones use a part.
         reach = torch.arange(-3, 4, device=boxes.device)
         dy, dx = torch.meshgrid(reach, reach, indexing='ij')
+        # Its value and whether it reaches there, (num_gts, 7, 7), and where
+        # there is, (num_gts, K, 7, 7).
         sigma = ((2 * radius + 1) / 6)[:, None, None]
         values = torch.exp(-(dx**2 + dy**2) / (2 * sigma**2))
         inside = torch.maximum(dx.abs(), dy.abs()) <= radius[:, None, None]
@@ -129,6 +117,7 @@ class KeypointHeatmap(BaseModule):
             drawn[..., None, None] & inside[:, None] & (x >= 0) & (x < width) &
             (y >= 0) & (y < height))
 
+        # One long row of all maps, to which every patch adds its maximum.
         num_images, num_keypoints = len(bboxes), labelled.shape[1]
         maps = boxes.new_zeros(num_images * num_keypoints * height * width)
         channel = (
@@ -146,14 +135,14 @@ def gaussian_radius(sizes: Tensor, min_overlap: float = 0.9) -> Tensor:
     """Radius of a keypoint's Gaussian from the size of its box.
 
     CornerNet's third root, always the smallest of its three, rounded down
-    and limited to 3 (spec 2.7).
+    and limited to 3 (method 2.7).
 
     Args:
-        sizes (Tensor): (w, h) of the boxes in heat map pixels, (n, 2).
-        min_overlap (float): Overlap that a box moved by the radius keeps.
+        sizes: (w, h) of the boxes in heat map pixels, (n, 2).
+        min_overlap: Overlap that a box moved by the radius keeps.
 
     Returns:
-        Tensor: Whole numbers 0 to 3, (n, ).
+        Whole numbers 0 to 3, (n, ).
     """
     total, area = sizes.sum(-1), sizes.prod(-1)
     a, b, c = (4 * min_overlap, -2 * min_overlap * total,

@@ -1,4 +1,4 @@
-"""The stride-4 pixel embedding that masks are read from (spec 1.4)."""
+"""The stride-4 pixel embedding that masks are read from (method 1.4)."""
 import torch.nn.functional as F
 from typing import Optional
 
@@ -14,12 +14,12 @@ class PixelEmbedding(BaseModule):
     """Joins the stride-4 feature map with the encoder's stride-8 memory.
 
     Args:
-        embed_dims (int): Channels of the memory.
-        in_channels (int, optional): Channels of the stride-4 map, those of
-            the memory by default.
-        mask_dims (int, optional): Channels of the result, which most of the
-            cost depends on; those of the memory by default.
-        norm_cfg (dict): Normalisation after the two joining convolutions.
+        embed_dims: Channels of the memory.
+        in_channels: Channels of the stride-4 map, those of the memory by
+            default.
+        mask_dims: Channels of the result, which most of the cost depends on;
+            those of the memory by default.
+        norm_cfg: Normalisation after the two joining convolutions.
     """
 
     def __init__(
@@ -51,17 +51,15 @@ class PixelEmbedding(BaseModule):
                 xavier_init(module, distribution='uniform')
 
     def forward(self, feat: Tensor, memory: Tensor) -> Tensor:
-        """Compute the pixel embedding.
+        """The pixel embedding, (bs, mask_dims, H/4, W/4).
+
+        Its dot product with a query's mask embedding is that query's mask.
 
         Args:
-            feat (Tensor): Stride-4 map of the neck, (bs, in_channels, H/4,
-                W/4). It never enters the transformer.
-            memory (Tensor): Stride-8 level of the encoder's memory as a map,
-                (bs, dim, H/8, W/8).
-
-        Returns:
-            Tensor: Pixel embedding, (bs, mask_dims, H/4, W/4). Its dot product
-            with a query's mask embedding is that query's mask logit.
+            feat: Stride-4 map of the neck, (bs, in_channels, H/4, W/4). It
+                never enters the transformer.
+            memory: Stride-8 level of the encoder's memory as a map, (bs, dim,
+                H/8, W/8).
         """
         # The memory's channels come last; the sum wants them as in the map.
         memory = F.interpolate(

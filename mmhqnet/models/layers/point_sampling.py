@@ -1,4 +1,4 @@
-"""Random points on mask logits, in the manner of PointRend (spec 2.6)."""
+"""Random points on mask logits, in the manner of PointRend (method 2.6)."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,12 +10,11 @@ def sample_points(maps: Tensor, points: Tensor) -> Tensor:
     Half precision would move the points by up to a pixel.
 
     Args:
-        maps (Tensor): (n, channels, H, W).
-        points (Tensor): (x, y) in [0, 1]^2 of the whole map, (n, num_points,
-            2).
+        maps: (n, channels, H, W).
+        points: (x, y) in [0, 1]^2 of the whole map, (n, num_points, 2).
 
     Returns:
-        Tensor: (n, channels, num_points), at least float32.
+        (n, channels, num_points), at least float32.
     """
     dtype = torch.promote_types(maps.dtype, torch.float32)
     grid = (2 * points - 1)[:, :, None].to(dtype)
@@ -28,14 +27,13 @@ def uncertain_points(logits: Tensor, num_points: int, oversample_ratio: float,
     """Draw points, most of them where the logits are least certain.
 
     Args:
-        logits (Tensor): Mask logits, (n, H, W).
-        num_points (int): Number of points for each mask.
-        oversample_ratio (float): Candidates per point.
-        importance_ratio (float): Share of points that are the most uncertain
+        logits: Mask logits, (n, H, W).
+        oversample_ratio: Candidates per point.
+        importance_ratio: Share of points that are the most uncertain
             candidates; the rest is uniform.
 
     Returns:
-        Tensor: (x, y) in [0, 1]^2, (n, num_points, 2).
+        (x, y) in [0, 1]^2, (n, num_points, 2).
     """
     num_masks = len(logits)
     num_candidates = int(num_points * oversample_ratio)

@@ -47,7 +47,13 @@ class DecoderLayer(DeformableDetrTransformerDecoderLayer):
     """Decoder layer of deformable DETR with :class:`MSDeformAttention`."""
 
     def _init_layers(self) -> None:
-        self.self_attn = MultiheadAttention(**self.self_attn_cfg)
+        # NOTE mmcv writes ``dropout`` into a dropout_layer that all share who
+        # do not bring their own.
+        self.self_attn = MultiheadAttention(
+            **{
+                'dropout_layer': dict(type='Dropout', drop_prob=0.0),
+                **self.self_attn_cfg
+            })
         self.cross_attn = MSDeformAttention(**self.cross_attn_cfg)
         self.embed_dims = self.self_attn.embed_dims
         self.ffn = FFN(**self.ffn_cfg)
@@ -57,7 +63,7 @@ class DecoderLayer(DeformableDetrTransformerDecoderLayer):
 
 
 class HQNetEncoder(DeformableDetrTransformerEncoder):
-    """Encoder of deformable DETR (spec 1.3).
+    """Encoder of deformable DETR (method 1.3).
 
     Without layers the maps of the neck are the memory as they are.
 
@@ -76,7 +82,7 @@ class HQNetEncoder(DeformableDetrTransformerEncoder):
 class HQNetDecoder(DinoTransformerDecoder):
     """Decoder of DINO: iterative box refinement, look forward twice.
 
-    Source: spec 1.7.
+    Source: method 1.7.
     """
 
     def _init_layers(self) -> None:
@@ -97,27 +103,24 @@ class HQNetDecoder(DinoTransformerDecoder):
         """Refine the queries and their boxes layer by layer.
 
         Args:
-            query (Tensor): Content queries, (bs, num_queries_total, dim).
-            value (Tensor): Memory of the encoder, (bs, num_tokens, dim).
-            key_padding_mask (Tensor, optional): True where a token is
-                padding, (bs, num_tokens).
-            self_attn_mask (Tensor, optional): Keeps denoising groups apart,
-                (num_queries_total, num_queries_total).
-            reference_points (Tensor): First boxes, normalised cxcywh, (bs,
+            query: Content queries, (bs, num_queries_total, dim).
+            value: Memory, and with it ``key_padding_mask``, ``spatial_shapes``
+                ``level_start_index`` and ``valid_ratios``, see
+                :class:`EncodedImages`.
+            self_attn_mask: Keeps denoising groups apart, (num_queries_total,
+                num_queries_total).
+            reference_points: First boxes, normalised cxcywh, (bs,
                 num_queries_total, 4).
-            spatial_shapes (Sequence[tuple[int, int]]): (h, w) of each level.
-            level_start_index (Tensor): First token of each level.
-            valid_ratios (Tensor): Valid share (w, h) of each level, (bs,
-                num_levels, 2).
-            reg_branches (nn.ModuleList): Box branches, one per layer.
+            reg_branches: Box branches, one per layer.
 
         Returns:
-            tuple: Normalised hidden states, (num_layers, bs,
-            num_queries_total, dim), and a list with the reference that each
-            layer started from, ``num_layers`` times (bs, num_queries_total,
-            4). They carry gradients: a layer's heads also train the box
-            branch of the layer before (look forward twice).
+            Normalised hidden states, (num_layers, bs, num_queries_total, dim),
+            and a list with the reference that each layer started from,
+            ``num_layers`` times (bs, num_queries_total, 4). They carry
+            gradients: a layer's heads also train the box branch of the layer
+            before (look forward twice).
         """
+        # (bs, 1, num_levels, 4), for boxes in each level's own coordinates.
         box_ratios = torch.cat([valid_ratios, valid_ratios], -1)[:, None]
         hidden_states, references = [], [reference_points]
         for layer_id, layer in enumerate(self.layers):
@@ -148,11 +151,7 @@ class HQNetDecoder(DinoTransformerDecoder):
 
 
 def init_transformer(module: nn.Module) -> None:
-    """Initialise a transformer part: Xavier, then its deformable attention.
-
-    Args:
-        module (nn.Module): Encoder or decoder; changed in place.
-    """
+    """Xavier for an encoder or decoder, then its deformable attention."""
     for parameter in module.parameters():
         if parameter.dim() > 1:
             nn.init.xavier_uniform_(parameter)

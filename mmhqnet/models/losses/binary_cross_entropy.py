@@ -11,10 +11,7 @@ class BinaryCrossEntropyLoss(nn.Module):
 
     NOTE mmdet's ``CrossEntropyLoss`` rounds the target to float32, and turns
     labels without a channel into one-hot vectors, so that it learns the
-    probability of label 0 (spec 2.8).
-
-    Args:
-        loss_weight (float): Weight of the loss.
+    probability of label 0 (method 2.8).
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:
@@ -22,14 +19,6 @@ class BinaryCrossEntropyLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Compute the loss of each element.
-
-        Args:
-            logits (Tensor): Any shape.
-            target (Tensor): The same shape.
-
-        Returns:
-            Tensor: Weighted loss of the same shape.
-        """
+        """Weighted loss of each element; all have the same shape."""
         return self.loss_weight * F.binary_cross_entropy_with_logits(
             logits, target.to(logits.dtype), reduction='none')

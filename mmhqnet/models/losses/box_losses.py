@@ -8,19 +8,17 @@ from torch import Tensor, nn
 def box_losses(pred: Tensor, boxes: Tensor, sizes: Tensor,
                loss_bbox: nn.Module,
                loss_iou: nn.Module) -> Tuple[Tensor, Tensor]:
-    """Losses of matched boxes without reduction (spec 2).
+    """Losses of matched boxes without reduction (method 2.1).
 
     Args:
-        pred (Tensor): Normalised cxcywh, (num_layers, num_pairs, 4).
-        boxes (Tensor): True ones, xyxy in pixels of the input, the same
-            shape.
-        sizes (Tensor): (w, h, w, h) of the pair's image, the same shape.
-        loss_bbox (nn.Module): mmdet's loss of normalised cxcywh.
-        loss_iou (nn.Module): mmdet's loss of xyxy in pixels.
+        pred: Normalised cxcywh, (num_layers, num_pairs, 4).
+        boxes: True ones, xyxy in pixels of the input, the same shape.
+        sizes: (w, h, w, h) of the pair's image, the same shape.
+        loss_bbox: mmdet's loss of normalised cxcywh.
+        loss_iou: mmdet's loss of xyxy in pixels.
 
     Returns:
-        tuple[Tensor, Tensor]: (num_layers, num_pairs, 4) and (num_layers,
-        num_pairs).
+        (num_layers, num_pairs, 4) and (num_layers, num_pairs).
     """
     target = bbox_xyxy_to_cxcywh(boxes.to(pred.dtype) / sizes)
     # NOTE mmdet's L1 loss of nothing is one zero.

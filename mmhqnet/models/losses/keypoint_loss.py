@@ -1,4 +1,4 @@
-"""Losses on keypoints (spec 2.4, 2.7)."""
+"""Losses on keypoints (method 2.4, 2.7)."""
 from typing import Optional, Sequence
 
 import torch
@@ -19,18 +19,18 @@ def object_keypoint_similarity(pred: Tensor,
     """OKS as COCO defines it, over labelled keypoints only.
 
     Args:
-        pred (Tensor): Keypoints in pixels, (..., K, 2).
-        target (Tensor): Keypoints in pixels, broadcastable to ``pred``.
-        visible (Tensor): 1 where the keypoint is labelled, (..., K).
-        areas (Tensor): Area of the person in square pixels, (...).
-        sigmas (Tensor): Fall-off of each keypoint, (K, ).
-        max_exponent (float, optional): Upper bound of the exponent.
+        pred: Keypoints in pixels, (..., K, 2).
+        target: Keypoints in pixels, broadcastable to ``pred``.
+        visible: 1 where the keypoint is labelled, (..., K).
+        areas: Area of the person in square pixels, (...).
+        sigmas: Fall-off of each keypoint, (K, ).
+        max_exponent: Upper bound of the exponent.
 
     Returns:
-        Tensor: OKS in [0, 1], (...); 0 for persons without any labelled
-        keypoint.
+        OKS in [0, 1], (...); 0 for persons without any labelled keypoint.
     """
     variance = (2 * sigmas)**2
+    # Of each keypoint, (..., K).
     squared_distance = (pred - target).square().sum(-1)
     exponent = squared_distance / (2 * areas[..., None].clamp(
         min=torch.finfo(areas.dtype).eps) * variance)
@@ -42,13 +42,7 @@ def object_keypoint_similarity(pred: Tensor,
 
 @MODELS.register_module()
 class OKSLoss(nn.Module):
-    """Negative logarithm of the object keypoint similarity.
-
-    Args:
-        sigmas (Sequence[float]): Fall-off of each keypoint.
-        loss_weight (float): Weight of the loss.
-        eps (float): Lower bound of the OKS inside the logarithm.
-    """
+    """Negative logarithm of the OKS, which is at least ``eps`` inside."""
 
     def __init__(self,
                  sigmas: Sequence[float] = COCO_SIGMAS,
@@ -65,21 +59,14 @@ class OKSLoss(nn.Module):
                 visible: Tensor,
                 areas: Tensor,
                 max_exponent: Optional[float] = None) -> Tensor:
-        """Compute the loss of each pose, without reduction.
+        """Weighted loss (...) of each pose; 0 for persons without keypoints.
 
-        Args:
-            pred (Tensor): Predicted keypoints in pixels, (..., K, 2).
-            target (Tensor): Ground truth in pixels, (..., K, 2).
-            visible (Tensor): 1 where labelled, (..., K).
-            areas (Tensor): Areas in square pixels, (...).
-            max_exponent (float, optional): Bound of the exponent; matching
-                uses 100, spec 3.
-
-        Returns:
-            Tensor: Weighted loss, (...); 0 for persons without keypoints.
+        Args: See :func:`object_keypoint_similarity`; matching limits the
+            exponent to 100 (method 3).
         """
-        sigmas = torch.tensor(self.sigmas, dtype=pred.dtype).to(
-            pred.device, non_blocking=True)
+        sigmas = torch.tensor(
+            self.sigmas, dtype=pred.dtype).to(
+                pred.device, non_blocking=True)
         oks = object_keypoint_similarity(pred, target, visible, areas, sigmas,
                                          max_exponent)
         loss = -oks.clamp(min=self.eps).log()
@@ -88,13 +75,12 @@ class OKSLoss(nn.Module):
 
 @MODELS.register_module()
 class HeatmapFocalLoss(nn.Module):
-    """CenterNet's focal loss on keypoint heat maps (spec 2.7).
+    """CenterNet's focal loss on keypoint heat maps (method 2.7).
 
     Args:
-        alpha (float): Exponent of the prediction's error.
-        gamma (float): Exponent that spares pixels near a keypoint.
-        loss_weight (float): Weight of the loss.
-        eps (float): Probabilities are kept in [eps, 1 - eps].
+        alpha: Exponent of the prediction's error.
+        gamma: Exponent that spares pixels near a keypoint.
+        eps: Probabilities are kept in [eps, 1 - eps].
     """
 
     def __init__(self,
@@ -112,16 +98,12 @@ class HeatmapFocalLoss(nn.Module):
                 logits: Tensor,
                 target: Tensor,
                 padding_mask: Optional[Tensor] = None) -> Tensor:
-        """Compute the loss of a batch of heat maps.
+        """Weighted loss of a batch, over this process's keypoint pixels.
 
         Args:
-            logits (Tensor): Heat map logits, (bs, K, H, W).
-            target (Tensor): Gaussians, exactly 1 at keypoints, (bs, K, H, W).
-            padding_mask (Tensor, optional): True where padded, (bs, H, W).
-
-        Returns:
-            Tensor: Weighted loss, a scalar, divided by the number of
-            keypoint pixels of this process.
+            logits: Heat map logits, (bs, K, H, W).
+            target: Gaussians, exactly 1 at keypoints, (bs, K, H, W).
+            padding_mask: True where padded, (bs, H, W).
         """
         # In half precision 1 - eps would be 1.
         prob = logits.to(target.dtype).sigmoid()

@@ -1,4 +1,4 @@
-"""Loss of age as a distribution over years (spec 2.9)."""
+"""Loss of age as a distribution over years (method 2.9)."""
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,14 +7,8 @@ from mmhqnet.registry import MODELS
 
 
 def expected_value(logits: Tensor) -> Tensor:
-    """Mean of the distribution over bins 0, 1, 2, ...
-
-    Args:
-        logits (Tensor): Logits of the bins, (..., num_bins).
-
-    Returns:
-        Tensor: Expected bin index, (...).
-    """
+    """Mean (...) of the distribution over bins 0, 1, 2, ... whose logits are
+    (..., num_bins)."""
     bins = torch.arange(
         logits.shape[-1], dtype=logits.dtype, device=logits.device)
     return (logits.softmax(-1) * bins).sum(-1)
@@ -27,12 +21,6 @@ class MeanVarianceLoss(nn.Module):
     With the default weights the effective factors are 0.002 (mean), 0.01
     (variance), as the paper's table A5, and 0.1 (cross entropy), which the
     paper does not list.
-
-    Args:
-        mean_weight (float): Weight of the squared error of the mean.
-        variance_weight (float): Weight of the variance.
-        ce_weight (float): Weight of the cross entropy.
-        loss_weight (float): Weight of the sum.
     """
 
     def __init__(self,
@@ -47,15 +35,11 @@ class MeanVarianceLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, logits: Tensor, ages: Tensor) -> Tensor:
-        """Compute the loss of each person, without reduction.
+        """Weighted loss (...) of each person, without reduction.
 
         Args:
-            logits (Tensor): Logits of the ages 0, 1, 2, ..., (...,
-                num_ages).
-            ages (Tensor): True ages in years, int64, (...).
-
-        Returns:
-            Tensor: Weighted loss, (...).
+            logits: Logits of the ages 0, 1, 2, ..., (..., num_ages).
+            ages: True ages in years, int64, (...).
         """
         bins = torch.arange(
             logits.shape[-1], dtype=logits.dtype, device=logits.device)

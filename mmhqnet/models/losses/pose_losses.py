@@ -10,12 +10,11 @@ class PoseTargets(NamedTuple):
     """Poses of persons.
 
     Attributes:
-        keypoints (Tensor): In pixels of the input, 0 where not labelled,
-            (..., K, 2).
-        labelled (Tensor): 1 where labelled (visible or not), (..., K).
-        areas (Tensor): Areas in square pixels of the input, (...).
-        sizes (Tensor): (w, h) of the person's image in pixels, (..., 2).
-        bboxes (Tensor): Boxes xyxy in pixels of the input, (..., 4).
+        keypoints: In pixels of the input, 0 where not labelled, (..., K, 2).
+        labelled: 1 where labelled (visible or not), (..., K).
+        areas: Areas in square pixels of the input, (...).
+        sizes: (w, h) of the person's image in pixels, (..., 2).
+        bboxes: Boxes xyxy in pixels of the input, (..., 4).
     """
     keypoints: Tensor
     labelled: Tensor
@@ -26,14 +25,14 @@ class PoseTargets(NamedTuple):
 
 def pose_losses(pred: Tensor, targets: PoseTargets, loss_kpt: nn.Module,
                 loss_oks: nn.Module) -> Tuple[Tensor, Tensor]:
-    """L1 and OKS losses of every layer, (num_layers, ) each (spec 2).
+    """L1 and OKS losses of every layer, (num_layers, ) each (method 2.1).
 
     Args:
-        pred (Tensor): Normalised keypoints of the matched queries,
-            (num_layers, num_pairs, K, 2).
-        targets (PoseTargets): Their persons, (num_layers, num_pairs, ...).
-        loss_kpt (nn.Module): mmdet's loss of the normalised coordinates.
-        loss_oks (nn.Module): Loss of the keypoints in pixels.
+        pred: Normalised keypoints of the matched queries, (num_layers,
+            num_pairs, K, 2).
+        targets: Their persons, (num_layers, num_pairs, ...).
+        loss_kpt: mmdet's loss of the normalised coordinates.
+        loss_oks: Loss of the keypoints in pixels.
     """
     weight = targets.labelled[..., None].expand_as(pred)
     sizes = targets.sizes[..., None, :]

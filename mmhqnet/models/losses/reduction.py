@@ -5,15 +5,9 @@ from torch import Tensor
 
 
 def layer_mean(loss: Tensor, avg_factor: Tensor) -> Tensor:
-    """Sum each layer's loss and divide by its factor, as mmdet's losses do.
+    """Sum of each layer's losses over its factor, as mmdet's losses do.
 
-    Args:
-        loss (Tensor): Losses without reduction, (num_layers, ...).
-        avg_factor (Tensor | float): What to divide by, (num_layers, ) or a
-            scalar.
-
-    Returns:
-        Tensor: (num_layers, ).
+    From (num_layers, ...) and (num_layers, ) or a scalar to (num_layers, ).
     """
     avg_factor = torch.as_tensor(avg_factor, device=loss.device).to(loss.dtype)
     return loss.flatten(1).sum(1) / (
@@ -23,12 +17,8 @@ def layer_mean(loss: Tensor, avg_factor: Tensor) -> Tensor:
 def normaliser(weight: Tensor, sync: bool = True) -> Tensor:
     """What to divide each layer's loss by: its weights' sum, at least 1.
 
-    Args:
-        weight (Tensor): Weights, (num_layers, ...).
-        sync (bool): Whether to average over all processes.
-
-    Returns:
-        Tensor: (num_layers, ).
+    From (num_layers, ...) to (num_layers, ). With ``sync`` the sum is the
+    average over all processes.
     """
     total = weight.flatten(1).sum(1).float()
     return (reduce_mean(total) if sync else total).clamp(min=1)

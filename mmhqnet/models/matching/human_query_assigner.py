@@ -1,4 +1,4 @@
-"""One matching of queries and persons for all tasks (HQ-Ins, spec 3)."""
+"""One matching of queries and persons for all tasks (HQ-Ins, method 3)."""
 from dataclasses import dataclass
 from typing import List, Sequence
 
@@ -21,39 +21,25 @@ class Assignment:
     queries enough. Pairs are ordered by image, then by query.
 
     Attributes:
-        query_inds (Tensor): Index into the batch's ``bs * num_queries``
-            queries, (num_layers, num_pairs).
-        gt_inds (Tensor): Index into the batch's persons, (num_layers,
-            num_pairs).
-        pairs_per_image (list[int]): Number of pairs of each image.
+        query_inds: Index into the batch's ``bs * num_queries`` queries,
+            (num_layers, num_pairs).
+        gt_inds: Index into the batch's persons, (num_layers, num_pairs).
+        pairs_per_image: Number of pairs of each image.
     """
     query_inds: Tensor
     gt_inds: Tensor
     pairs_per_image: List[int]
 
     def queries(self, outputs: Tensor) -> Tensor:
-        """Pick the matched queries' outputs.
-
-        Args:
-            outputs (Tensor): (num_layers, bs, num_queries, ...).
-
-        Returns:
-            Tensor: (num_layers, num_pairs, ...).
-        """
+        """The matched queries' rows, (num_layers, num_pairs, ...), of
+        outputs (num_layers, bs, num_queries, ...)."""
         layer_inds = torch.arange(
             len(self.query_inds), device=self.query_inds.device)[:, None]
         return outputs.flatten(1, 2)[layer_inds, self.query_inds]
 
     def persons(self, targets: Sequence[Tensor]) -> Tensor:
-        """Pick the targets of the matched persons.
-
-        Args:
-            targets (Sequence[Tensor]): A target of every person, one tensor
-                (num_gts, ...) per image.
-
-        Returns:
-            Tensor: (num_layers, num_pairs, ...), in the order of the queries.
-        """
+        """The matched persons' targets, (num_layers, num_pairs, ...), in the
+        order of the queries; from one tensor (num_gts, ...) per image."""
         return torch.cat(list(targets))[self.gt_inds]
 
 
@@ -65,20 +51,19 @@ def denoising_assignment(num_gts: Sequence[int], num_groups: int,
     the fullest image has persons, followed by as many negative ones.
 
     Args:
-        num_gts (Sequence[int]): Number of persons of each image.
-        num_groups (int): Number of denoising groups.
-        num_layers (int): Number of decoder layers.
-        device (torch.device): Where to put the result.
+        num_gts: Number of persons of each image.
 
     Returns:
-        Assignment: The same pairs for every layer.
+        The same pairs for every layer.
     """
     longest = max(num_gts)
+    # First query of each group, (num_groups, 1).
     groups = 2 * longest * np.arange(num_groups)[:, None]
     num_queries = 2 * longest * num_groups
     query_inds, gt_inds = [], []
     for image, number in enumerate(num_gts):
         persons = np.arange(number)
+        # The person's positive query in every group, (num_groups * number, ).
         query_inds.append((groups + persons).ravel() + image * num_queries)
         gt_inds.append(np.tile(persons + sum(num_gts[:image]), num_groups))
     pairs = np.stack([np.concatenate(query_inds), np.concatenate(gt_inds)])
@@ -104,17 +89,13 @@ class HumanQueryAssigner(HungarianAssigner):
 
     def box_cost(self, pred_instances: InstanceData,
                  gt_instances: InstanceData, img_meta: dict) -> Tensor:
-        """Sum the detection costs.
+        """Sum of the detection costs, (num_queries, num_gts).
 
         Args:
-            pred_instances (InstanceData): ``scores``, logits (num_queries,
-                num_classes), and ``bboxes``, absolute xyxy (num_queries, 4).
-            gt_instances (InstanceData): ``labels`` and ``bboxes`` of the
-                persons.
-            img_meta (dict): With ``img_shape``.
-
-        Returns:
-            Tensor: (num_queries, num_gts).
+            pred_instances: ``scores``, logits (num_queries, num_classes), and
+                ``bboxes``, absolute xyxy (num_queries, 4).
+            gt_instances: ``labels`` and ``bboxes`` of the persons.
+            img_meta: With ``img_shape``.
         """
         costs = [
             cost(
@@ -128,14 +109,12 @@ class HumanQueryAssigner(HungarianAssigner):
         """Solve the assignment of every layer and image.
 
         Args:
-            costs (Sequence[Tensor]): Cost of each image, (num_layers,
-                num_queries, num_gts).
-
-        Returns:
-            Assignment: Pairs of all layers, on the device of the costs.
+            costs: Cost of each image, (num_layers, num_queries, num_gts); the
+                result is on their device.
         """
         num_layers, num_queries = costs[0].shape[:2]
-        # The only copy from the device in the whole matching.
+        # The only copy from the device in the whole matching: all costs, one
+        # after the other.
         # NaN or infinity (an overflow under mixed precision) must not end a
         # training run.
         host_costs = torch.nan_to_num(
@@ -147,6 +126,7 @@ class HumanQueryAssigner(HungarianAssigner):
         gt_inds = [[] for _ in range(num_layers)]
         start, first_gt = 0, 0
         for image, cost in enumerate(costs):
+            # (num_layers, num_queries, num_gts) again.
             block = host_costs[start:start + cost.numel()].reshape(cost.shape)
             for layer in range(num_layers):
                 rows, columns = linear_sum_assignment(block[layer])
@@ -154,6 +134,7 @@ class HumanQueryAssigner(HungarianAssigner):
                 gt_inds[layer].append(columns + first_gt)
             start += cost.numel()
             first_gt += cost.shape[-1]
+        # Queries and persons, (2, num_layers, num_pairs).
         pairs = np.stack([
             np.stack([np.concatenate(inds) for inds in layers])
             for layers in (query_inds, gt_inds)

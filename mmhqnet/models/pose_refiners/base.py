@@ -19,9 +19,9 @@ class PoseRefiner(BaseModule):
     and can be traced.
 
     Args:
-        embed_dims (int): Channels of the human queries and the memory.
-        num_keypoints (int): Number of keypoints K.
-        sigmas (Sequence[float]): OKS fall-off of each keypoint.
+        embed_dims: Channels of the human queries and the memory.
+        num_keypoints: Number of keypoints K.
+        sigmas: OKS fall-off of each keypoint.
     """
 
     needs_pixel_embedding = False
@@ -47,19 +47,17 @@ class PoseRefiner(BaseModule):
         zero gradient: distributed training relies on it.
 
         Args:
-            poses (Tensor): Keypoints normalised by the size of their image,
+            poses: Keypoints normalised by the size of their image,
                 (num_persons, K, 2), image after image; so are the others.
-            queries (Tensor): Human queries, (num_persons, dim).
-            boxes (Tensor): Predicted boxes, normalised cxcywh, (num_persons,
-                4).
-            persons_per_image (list[int]): Number of persons of each image.
-            encoded (EncodedImages): The encoded batch.
+            queries: Human queries, (num_persons, dim).
+            boxes: Predicted boxes, normalised cxcywh, (num_persons, 4).
+            persons_per_image: Number of persons of each image.
+            encoded: The encoded batch.
 
         Returns:
-            list[dict[str, Tensor]]: One entry per step, the last one is the
-            result: ``keypoints`` like ``poses``, ``keypoint_scores``
-            (num_persons, K) in [0, 1] if it has a score for each keypoint,
-            and what :meth:`loss` needs besides.
+            One entry per step, the last one is the result: ``keypoints`` like
+            ``poses``, ``keypoint_scores`` (num_persons, K) in [0, 1] if it has
+            a score for each keypoint, and what :meth:`loss` needs besides.
         """
         raise NotImplementedError
 
@@ -68,13 +66,11 @@ class PoseRefiner(BaseModule):
         """Compute the losses of all steps.
 
         Args:
-            refined (list[dict[str, Tensor]]): From :meth:`forward`.
-            targets (PoseTargets): Poses of the same persons, (num_persons,
-                ...).
+            refined: From :meth:`forward`.
+            targets: Poses of the same persons, (num_persons, ...).
 
         Returns:
-            dict[str, Tensor]: Weighted losses, scalars, those of a step
-            named ``d{step}.loss_*``.
+            Weighted losses, scalars, those of a step named ``d{step}.loss_*``.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Refinement of whole poses by a small decoder over keypoints (spec 1.10)."""
+"""Whole poses refined by a small decoder over keypoints (method 1.10)."""
 from typing import Dict, List, Optional
 
 import torch
@@ -29,18 +29,17 @@ class PoseRefinementLayer(DecoderLayer):
         """Update the keypoint queries.
 
         Args:
-            query (Tensor): (num_persons, K, dim), image after image.
-            query_pos (Tensor): (num_persons, K, dim).
-            reference (Tensor): Points in each level of the image,
-                (num_persons, K, num_levels, 2), or boxes around them, (...,
-                4).
-            persons_per_image (list[int]): Number of persons of each image.
-            memory (Tensor): Encoder output, (bs, num_tokens, dim).
+            query: (num_persons, K, dim), image after image.
+            query_pos: (num_persons, K, dim).
+            reference: Points in each level of the image, (num_persons, K,
+                num_levels, 2), or boxes around them, (..., 4).
+            persons_per_image: Number of persons of each image.
+            memory: Encoder output, (bs, num_tokens, dim).
             **kwargs: Spatial shapes, level starts and padding mask of the
                 memory.
 
         Returns:
-            Tensor: (num_persons, K, dim).
+            (num_persons, K, dim).
         """
         query = self.norms[0](
             self.self_attn(query, query_pos=query_pos, key_pos=query_pos))
@@ -63,17 +62,17 @@ class PoseRefinementDecoder(PoseRefiner):
     """Moves each keypoint of a pose by looking at the image around it.
 
     Args:
-        num_layers (int): Number of refinements.
-        num_heads (int): Heads of both attentions.
-        num_levels (int): Levels of the memory.
-        num_points (int): Sampling points of the deformable attention.
-        feedforward_channels (int): Hidden channels of the FFN.
-        dropout (float): Dropout of attentions and FFN.
-        read_person (bool): Whether to begin with the human query of each
-            person, and to look around and move in units of its box (ours);
-            otherwise the refinement knows the pose alone.
-        loss_kpt (dict): Config of the keypoint loss, normalised coordinates.
-        loss_oks (dict): Config of the OKS loss.
+        num_layers: Number of refinements.
+        num_heads: Heads of both attentions.
+        num_levels: Levels of the memory.
+        num_points: Sampling points of the deformable attention.
+        feedforward_channels: Hidden channels of the FFN.
+        dropout: Dropout of attentions and FFN.
+        read_person: Whether to begin with the human query of each person, and
+            to look around and move in units of its box (ours); otherwise the
+            refinement knows the pose alone.
+        loss_kpt: Config of the keypoint loss, normalised coordinates.
+        loss_oks: Config of the OKS loss.
         **kwargs: See :class:`PoseRefiner`.
     """
 

@@ -21,10 +21,10 @@ class FaceTargets(NamedTuple):
     """Faces of one image's persons.
 
     Attributes:
-        boxes (Tensor): xyxy in pixels of the input, the person's own box
-            where there is no face, (num_gts, 4).
-        valid (Tensor): Whether a face is labelled, bool (num_gts, ).
-        sizes (Tensor): (w, h, w, h) of the image in pixels, (num_gts, 4).
+        boxes: xyxy in pixels of the input, the person's own box where there is
+            no face, (num_gts, 4).
+        valid: Whether a face is labelled, bool (num_gts, ).
+        sizes: (w, h, w, h) of the image in pixels, (num_gts, 4).
     """
     boxes: Tensor
     valid: Tensor
@@ -41,12 +41,12 @@ class FaceHead(TaskHead):
     score.
 
     Args:
-        num_hidden (int): Hidden layers of the box branch.
-        cost_bbox (float): Matching weight of the L1 distance; 0 for none.
-        cost_iou (float): Matching weight of the generalised IoU; 0 for none.
-        loss_cls (dict): Config of the score's loss.
-        loss_bbox (dict): Config of the loss on normalised cxcywh.
-        loss_iou (dict): Config of the loss on boxes in pixels.
+        num_hidden: Hidden layers of the box branch.
+        cost_bbox: Matching weight of the L1 distance; 0 for none.
+        cost_iou: Matching weight of the generalised IoU; 0 for none.
+        loss_cls: Config of the score's loss.
+        loss_bbox: Config of the loss on normalised cxcywh.
+        loss_iou: Config of the loss on boxes in pixels.
     """
 
     def __init__(
@@ -166,7 +166,6 @@ class FaceHead(TaskHead):
     def pack(self, decoded: Dict[str, Tensor], scores: Tensor,
              img_metas: List[dict], rescale: bool) -> Results:
         """``face_boxes`` (n, 4) xyxy in pixels, and ``face_scores`` (n, )."""
-        corners = decoded['face_boxes'].unflatten(-1, (2, 2))
-        boxes = to_pixels(corners, img_metas, rescale).flatten(-2)
+        boxes = to_pixels(decoded['face_boxes'], img_metas, rescale)
         return super().pack(
             dict(decoded, face_boxes=boxes), scores, img_metas, rescale)

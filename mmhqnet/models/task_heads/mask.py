@@ -23,8 +23,8 @@ class MaskTargets(NamedTuple):
     """Masks of one image's persons.
 
     Attributes:
-        masks (Tensor): On the padded input of the batch, (num_gts, H, W).
-        valid (Tensor): False where the annotation has no mask, (num_gts, ).
+        masks: On the padded input of the batch, (num_gts, H, W).
+        valid: False where the annotation has no mask, (num_gts, ).
     """
     masks: Tensor
     valid: Tensor
@@ -32,22 +32,22 @@ class MaskTargets(NamedTuple):
 
 @MODELS.register_module()
 class MaskHead(TaskHead):
-    """Masks from mask embeddings and the pixel embedding (spec 1.8, 2.6).
+    """Masks from mask embeddings and the pixel embedding (method 1.8, 2.6).
 
     Args:
-        num_hidden (int): Hidden layers of the mask embedding's MLP.
-        mask_dims (int, optional): Channels of the pixel embedding, those of
-            the human queries by default.
-        num_points (int): Points per mask in matching and loss.
-        oversample_ratio (float): Candidates per point in the loss.
-        importance_ratio (float): Share of the loss's points where the
-            prediction is least certain.
-        detach_enc_mask (bool): Whether the encoder's mask embeddings get no
-            gradient, as in the released code (spec 10.4).
-        cost_mask (float): Matching weight of the binary cross entropy.
-        cost_dice (float): Matching weight of the dice coefficient.
-        loss_mask (dict): Config of the loss on points.
-        loss_dice (dict): Config of the dice loss on the same points.
+        num_hidden: Hidden layers of the mask embedding's MLP.
+        mask_dims: Channels of the pixel embedding, those of the human queries
+            by default.
+        num_points: Points per mask in matching and loss.
+        oversample_ratio: Candidates per point in the loss.
+        importance_ratio: Share of the loss's points where the prediction is
+            least certain.
+        detach_enc_mask: Whether the encoder's mask embeddings get no gradient,
+            as in the released code (method 10.4).
+        cost_mask: Matching weight of the binary cross entropy.
+        cost_dice: Matching weight of the dice coefficient.
+        loss_mask: Config of the loss on points.
+        loss_dice: Config of the dice loss on the same points.
     """
 
     needs_pixel_embedding = True
@@ -110,18 +110,19 @@ class MaskHead(TaskHead):
 
     def match_cost(self, outputs: Dict[str, Tensor], targets: MaskTargets,
                    encoded: EncodedImages) -> Tensor:
-        """Cross entropy and dice on random points of the image (spec 3).
+        """Cross entropy and dice on random points of the image (method 3).
 
         Bilinear sampling is linear: sampling the pixel embedding once and
         multiplying gives the logits of every query of every layer at the
         points.
         """
         masks = targets.masks
+        # The same points for all: (dim, P) and (num_gts, P) at P points.
         points = torch.rand(1, self.num_points, 2, device=masks.device)
         pixels = sample_points(encoded.pixel_embedding.detach(), points)[0]
         target = sample_points(masks[None], points)[0]
-        logits = outputs['mask_embedding'] @ pixels
-        # BCE(x, t) = softplus(x) - x t
+        logits = outputs['mask_embedding'] @ pixels  # (num_queries, P)
+        # BCE(x, t) = softplus(x) - x t, so that all pairs are one product.
         cross_entropy = (F.softplus(logits).sum(-1, keepdim=True) -
                          logits @ target.T) / self.num_points
         prob = logits.sigmoid()
@@ -134,6 +135,8 @@ class MaskHead(TaskHead):
              assignment: Assignment,
              encoded: EncodedImages) -> Dict[str, Tensor]:
         """``loss_mask`` and ``loss_dice`` of the matched persons' masks."""
+        # Of all persons (num_gts, H, W), of the matched ones (num_layers,
+        # num_pairs) and their queries (num_layers, num_pairs, dim).
         masks = torch.cat([target.masks for target in targets])
         valid = assignment.persons([target.valid for target in targets])
         embeddings = assignment.queries(outputs['mask_embedding'])
@@ -151,19 +154,14 @@ class MaskHead(TaskHead):
 
     def _loss_of_layer(self, embedding: Tensor, persons: Tensor, masks: Tensor,
                        pairs_per_image: List[int], encoded: EncodedImages):
-        """Losses of one layer's matched queries, on points.
+        """Cross entropy (num_pairs, num_points) and dice (num_pairs, ).
 
         Args:
-            embedding (Tensor): Mask embeddings, (num_pairs, dim).
-            persons (Tensor): Index of each pair's person, (num_pairs, ).
-            masks (Tensor): Masks of all persons, (num_gts, H, W).
-            pairs_per_image (list[int]): Number of pairs of each image.
-            encoded (EncodedImages): The encoded batch.
-
-        Returns:
-            tuple[Tensor, Tensor]: Cross entropy (num_pairs, num_points) and
-            dice loss (num_pairs, ).
+            embedding: Mask embeddings, (num_pairs, dim).
+            persons: Index of each pair's person, (num_pairs, ).
+            masks: Masks of all persons, (num_gts, H, W).
         """
+        # Stride-4 logits of the matched queries, (num_pairs, H/4, W/4).
         logits = torch.cat([
             torch.einsum('nc,chw->nhw', *pair) for pair in zip(
                 embedding.split(pairs_per_image), encoded.pixel_embedding)
@@ -189,7 +187,7 @@ class MaskHead(TaskHead):
 
         The stride-4 logits are cropped to the valid region and resized to
         the original image in one step. The score of a mask is the detection
-        score times the mean foreground probability inside the mask (spec 4).
+        score times the mean foreground probability inside the mask (method 4).
         """
         results = []
         for logits, score, meta in zip(decoded['mask_logits'], scores,
@@ -203,15 +201,11 @@ class MaskHead(TaskHead):
 
 
 def draw_masks(logits: Tensor, size: Sequence[int]) -> Tuple[Tensor, Tensor]:
-    """Draw masks at full size.
-
-    Args:
-        logits (Tensor): Stride-4 logits, (n, H/4, W/4).
-        size (Sequence[int]): (h, w) of the masks.
+    """Stride-4 logits (n, H/4, W/4) as masks of another size (h, w).
 
     Returns:
-        tuple[Tensor, Tensor]: Masks, bool (n, h, w), and the mean foreground
-        probability inside each, (n, ).
+        Masks, bool (n, h, w), and the mean foreground probability inside each,
+        (n, ).
     """
     masks = logits.new_empty((len(logits), *size), dtype=torch.bool)
     qualities = []
@@ -232,15 +226,10 @@ def draw_masks(logits: Tensor, size: Sequence[int]) -> Tuple[Tensor, Tensor]:
 
 
 def _sample_masks(masks: Tensor, persons: Tensor, points: Tensor) -> Tensor:
-    """Read the mask of each pair's person at the pair's points.
+    """The mask of each pair's person at the pair's points.
 
-    Args:
-        masks (Tensor): Masks of all persons, (num_gts, H, W).
-        persons (Tensor): Index of each pair's person, (num_pairs, ).
-        points (Tensor): (x, y) in [0, 1]^2, (num_pairs, num_points, 2).
-
-    Returns:
-        Tensor: (num_pairs, num_points).
+    From (num_gts, H, W), (num_pairs, ) and (num_pairs, num_points, 2) to
+    (num_pairs, num_points).
     """
     if len(persons) != len(masks):  # not everybody exactly once
         return sample_points(masks[persons][:, None], points)[:, 0]

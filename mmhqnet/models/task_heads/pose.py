@@ -19,27 +19,24 @@ from .base import Results, TaskHead, to_pixels
 
 @MODELS.register_module()
 class PoseHead(TaskHead):
-    """Poses, their confidence, and their refinement (spec 1.8 to 1.10).
+    """Poses, their confidence, and their refinement (method 1.8 to 1.10).
 
     Args:
-        num_keypoints (int): Number of keypoints K.
-        hidden_dims (int): Hidden channels of the pose branches.
-        num_fcs (int): Hidden layers after the first.
-        sigmas (Sequence[float]): OKS fall-off of each keypoint.
-        relative_to_box (bool): Whether keypoints are offsets in units of the
-            box (ours) instead of offsets of logits on the whole image: large
-            and small persons look alike, which is learnt in fewer steps.
-        refine (dict, optional): Config of a :class:`PoseRefiner`; None for
-            none.
-        heatmap (dict, optional): Config of the auxiliary heat map of the
-            training; None for none.
-        cost_kpt_cls (float): Matching weight of the pose's confidence.
-        cost_kpt (float): Matching weight of the keypoints' L1 distance.
-        cost_oks (float): Matching weight of the logarithm of the OKS.
-        loss_kpt_cls (dict): Config of the confidence's loss.
-        loss_kpt (dict): Config of the keypoint loss, normalised coordinates.
-        loss_oks (dict): Config of the OKS loss.
-        loss_hm (dict): Config of the heat map's loss.
+        num_keypoints: Number of keypoints K.
+        hidden_dims: Hidden channels of the pose branches.
+        num_fcs: Hidden layers after the first.
+        sigmas: OKS fall-off of each keypoint.
+        relative_to_box: Whether keypoints are offsets in units of the box
+            (ours) instead of offsets of logits on the whole image: large and
+            small persons look alike, which is learnt in fewer steps.
+        refine: Config of a :class:`PoseRefiner`; None for none.
+        cost_kpt_cls: Matching weight of the pose's confidence.
+        cost_kpt: Matching weight of the keypoints' L1 distance.
+        cost_oks: Matching weight of the logarithm of the OKS.
+        loss_kpt_cls: Config of the confidence's loss.
+        loss_kpt: Config of the keypoint loss, normalised coordinates.
+        loss_oks: Config of the OKS loss.
+        loss_hm: Config of the heat map's loss.
 
     Raises:
         InputError: If there is not one sigma for each keypoint.
@@ -213,7 +210,7 @@ class PoseHead(TaskHead):
         """``keypoints`` (bs, n, K, 2), normalised, ``keypoint_scores`` (bs,
         n, K): the refiner's scores, or the confidence of the whole pose.
 
-        Poses are ranked by the detection score (spec 4, 10.13).
+        Poses are ranked by the detection score (method 4, 10.13).
         """
         poses = outputs['keypoints']
         bs, num_kept = poses.shape[:2]

@@ -1,10 +1,12 @@
 import pytest
 import torch
+from mmcv.cnn.bricks.transformer import MultiheadAttention
 from mmdet.models.layers import (DeformableDetrTransformerEncoder,
                                  DinoTransformerDecoder)
 from torch import nn
 
-from mmhqnet.models.layers import HQNetDecoder, HQNetEncoder, init_transformer
+from mmhqnet.models.layers import (DecoderLayer, HQNetDecoder, HQNetEncoder,
+                                   init_transformer)
 from mmhqnet.ops import MSDeformAttention
 
 
@@ -179,3 +181,18 @@ def test_encoder_without_layers(encoded):
         level_start_index=images.level_start_index,
         valid_ratios=images.valid_ratios)
     assert memory.equal(images.memory)
+
+
+def test_dropout_is_a_layers_own():
+    """mmcv keeps what one layer says as the default of all later ones."""
+    attention = dict(embed_dims=32, num_heads=8)
+    default = MultiheadAttention(**attention).dropout_layer.p
+    cfg = dict(cross_attn_cfg=dict(embed_dims=32), ffn_cfg=dict(embed_dims=32))
+    for dropout in (0.0, 0.3):
+        layer = DecoderLayer(
+            self_attn_cfg=dict(attention, dropout=dropout), **cfg)
+        assert layer.self_attn.dropout_layer.p == dropout
+        assert layer.self_attn.attn.dropout == dropout
+    assert MultiheadAttention(**attention).dropout_layer.p == default
+    layer = DecoderLayer(self_attn_cfg=attention, **cfg)
+    assert layer.self_attn.dropout_layer.p == 0

@@ -32,7 +32,7 @@ class NaiveHQNet(HQNet):
         tokens, proposals = self.gen_encoder_output_proposals(
             memory, memory_mask, spatial_shapes)
         outputs = self.bbox_head.forward_layer(tokens, proposals,
-                                               self.decoder.num_layers)
+                                               self.bbox_head.proposals_layer)
         scores = outputs['box']['cls_scores'].max(-1).values
         best = scores.topk(self.num_queries, dim=1).indices[0]
         outputs = {

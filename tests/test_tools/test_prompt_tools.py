@@ -5,14 +5,20 @@ import pickle
 import runpy
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmhqnet.testing import build_model, tiny_uniphd_config
 
 ROOT = Path(__file__).parents[2]
-CONVERT, PROMPTS = (
+CONVERT, PROMPTS, DEMO = (
     runpy.run_path(str(ROOT / 'tools' / name))['main']
     for name in ('model_converters/uniphd_to_mmhqnet.py',
-                 'dataset_converters/make_prompts.py'))
+                 'dataset_converters/make_prompts.py', 'prompt_demo.py'))
+PHOTO = ROOT / 'tests/data/coco_ccby/images/000000000785.jpg'
 COCO = ROOT / 'tests/data/coco_ccby/person_keypoints.json'
 
 
@@ -72,3 +78,43 @@ def test_errors_are_one_line(tmp_path, capsys, options, message):
     error = capsys.readouterr().err
     assert message in error and error.count('\n') == 1
     assert not (tmp_path / 'out.json').exists()
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Config and checkpoint of a tiny UniPHD."""
+    config = Config.fromfile(
+        ROOT / 'configs/uniphd/uniphd_toy_r18_1xb4_toy-refhuman.py')
+    config._cfg_dict.model = tiny_uniphd_config()
+    config.dump(tmp_path / 'config.py')
+    init_default_scope('mmdet')
+    weights = build_model(config.model, dtype=torch.float32).state_dict()
+    meta = dict(dataset_meta=dict(classes=('person', )))
+    torch.save(dict(state_dict=weights, meta=meta), tmp_path / 'model.pth')
+    return str(tmp_path / 'config.py'), str(tmp_path / 'model.pth')
+
+
+def test_answers_stand_side_by_side(model, tmp_path, capsys):
+    out = str(tmp_path / 'answers.png')
+    DEMO([
+        str(PHOTO), *model, '--text', 'skier', '--point', '300', '200',
+        '--scribble', '300,200', '310,220', '--out', out
+    ])
+    assert capsys.readouterr().out.count('score') == 3
+    picture = cv2.imread(out)
+    assert picture.shape[1] % 3 == 0
+    assert picture.shape[1] >= 3 * cv2.imread(str(PHOTO)).shape[1]
+
+
+@pytest.mark.parametrize('options, message', [
+    ([], 'who is meant'),
+    (['--text', ' '], 'not empty'),
+    (['--point', '9999', '1'], 'outside of the image'),
+    (['--scribble', '1,x'], 'numbers in pixels'),
+])
+def test_prompts_at_fault_are_one_line(model, tmp_path, capsys, options,
+                                       message):
+    with pytest.raises(SystemExit):
+        DEMO([str(PHOTO), *model, *options, '--out', str(tmp_path / 'a.png')])
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in error

@@ -62,15 +62,13 @@ def run(args):
                                                         only_captioned,
                                                         read_refcoco,
                                                         refcoco_captions)
-    from mmhqnet.datasets.annotations.rules import (find_problems,
-                                                    read_annotation_file)
+    from mmhqnet.datasets.annotations.rules import find_problems
     from mmhqnet.errors import InputError
-    from mmhqnet.files import write_json
+    from mmhqnet.files import read_json, write_json
     from mmhqnet.toy.prompts import captions_of_file
 
-    content = read_annotation_file(args.annotations)
-    num_keypoints = 17
-    for problem in find_problems(content, num_keypoints, ()):
+    content = read_json(args.annotations)
+    for problem in find_problems(content):
         raise InputError(f'{args.annotations}: {problem}')
     if args.refs:
         captions = refcoco_captions(read_refcoco(args.refs), args.split)

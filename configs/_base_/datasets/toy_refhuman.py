@@ -2,6 +2,7 @@
 # make_prompts.py in tools/dataset_converters.
 dataset_type = 'RefHumanDataset'
 data_root = 'data/toy_unihuman/'
+scale = (96, 96)
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
              'instances')
 
@@ -9,13 +10,14 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadHumanAnnotations'),
     dict(type='SamplePrompt'),
+    dict(type='RefResize', scale=scale, keep_ratio=True),
     dict(type='RefRandomFlip', prob=0.5),
     dict(type='PackRefInputs')
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='SamplePrompt', random=False),
-    dict(type='RefResize', scale=(128, 128), keep_ratio=True),
+    dict(type='RefResize', scale=scale, keep_ratio=True),
     # After resizing, so that the labels stay in the pixels of the photo.
     dict(type='LoadHumanAnnotations'),
     dict(type='PackRefInputs', meta_keys=meta_keys)

@@ -1,0 +1,48 @@
+"""Prompts drawn into pictures."""
+import cv2
+import numpy as np
+
+from mmhqnet.structures import Box, Point, Prompt, Scribble, Text
+
+COLOUR = (255, 40, 120)
+"""tuple[int]: RGB; each line has a white rim."""
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_prompt(image: np.ndarray, prompt: Prompt) -> np.ndarray:
+    """Draw a prompt; words go below the picture.
+
+    Args:
+        image (np.ndarray): RGB, uint8 (h, w, 3).
+        prompt (Point | Scribble | Box | Text): In its pixels.
+
+    Returns:
+        np.ndarray: A copy of the image, on a strip for the words; all kinds
+        of prompts give the same size.
+    """
+    height, width = image.shape[:2]
+    strip = max(24, width // 16)
+    canvas = np.full((height + strip, width, 3), 255, np.uint8)
+    canvas[:height] = image
+    unit = max(1, round(width / 200))
+    says = prompt.kind
+    if isinstance(prompt, Text):
+        says = prompt.caption
+    else:
+        points = np.rint(prompt.points).astype(int)
+        for colour, thickness in (((255, ) * 3, 4 * unit), (COLOUR, 2 * unit)):
+            if isinstance(prompt, Point):
+                cv2.circle(canvas, points[0].tolist(), thickness + unit,
+                           colour, -1, cv2.LINE_AA)
+            elif isinstance(prompt, Scribble):
+                cv2.polylines(canvas, [points[:, None]], False, colour,
+                              thickness, cv2.LINE_AA)
+            elif isinstance(prompt, Box):
+                cv2.rectangle(canvas, points[0].tolist(), points[1].tolist(),
+                              colour, thickness, cv2.LINE_AA)
+    (wide, high), _ = cv2.getTextSize(says, FONT, 1, 2)
+    size = min(.6 * strip / high, .95 * width / wide)
+    place = (round((width - size * wide) / 2), height + round(.75 * strip))
+    cv2.putText(canvas, says, place, FONT, size, (0, 0, 0),
+                max(1, round(2 * size)), cv2.LINE_AA)
+    return canvas

@@ -120,3 +120,20 @@ def test_links_and_tools_exist(page):
         assert (page.parent / target).exists(), target
     for tool in re.findall(r'(?:python|bash) (tools/[\w/]+\.\w+)', text):
         assert (ROOT / tool).exists(), tool
+
+
+def test_cited_sections_of_the_method_exist():
+    page = (ROOT / 'docs/method.md').read_text()
+    sections = set(re.findall(r'^#+ (\d+(?:\.\d+)?)\.? ', page, re.M))
+    sections |= set(re.findall(r'^\| (\d+\.\d+) \|', page, re.M))
+    cited = set()
+    for path in (ROOT / 'mmhqnet').rglob('*.py'):
+        text = re.sub(r'\s+', ' ', path.read_text())
+        assert not re.search(r'\bspec \d', text), path
+        for numbers in re.findall(
+                r'\bmethod (\d[\d.]*(?:(?:,| and| to) \d[\d.]*)*)', text):
+            for number in re.findall(r'\d+(?:\.\d+)?', numbers):
+                cited.add((number, path.name))
+    assert len(cited) > 20
+    assert {number for number, _ in cited} <= sections, sorted(
+        (number, name) for number, name in cited if number not in sections)

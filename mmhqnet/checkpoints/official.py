@@ -2,7 +2,7 @@
 
 Written down as pairs of parts: a part's name in the release, its name here,
 and a module without memory whose weights have the names and shapes of both
-(spec 8). The release keeps all seven copies of a branch, the decoder's six and
+(method 8). The release keeps all seven copies of a branch, the decoder's six and
 the one of the encoder's proposals, in this order, as we do.
 """
 from typing import Dict, Iterator, List, NamedTuple, Tuple
@@ -36,10 +36,10 @@ class Weight(NamedTuple):
 
 
 def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Rename the weights of the authors' release to ours (spec 8).
+    """Rename the weights of the authors' release to ours (method 8).
 
     Everything we use is kept as it is, except that the gender branches are
-    negated: the released ones give the probability of label 0 (spec 10.1).
+    negated: the released ones give the probability of label 0 (method 10.1).
     The mesh heads, for which we have no task, are left out with a message.
     The result fits the main config, whose task heads are called ``mask``,
     ``pose``, ``gender`` and ``age``.

@@ -115,6 +115,11 @@ def perfect_predictions(dataset, content, num_keypoints):
         if 'keypoints' in persons[0]:
             pred['keypoints'] = np.reshape([a['keypoints'] for a in persons],
                                            (-1, num_keypoints, 3))[..., :2]
+        if 'face_box' in persons[0]:
+            faces = np.array([a['face_box'] for a in persons], float)
+            faces[:, 2:] += faces[:, :2]
+            valid = np.array([a['face_valid'] for a in persons])
+            pred.update(face_boxes=faces, face_scores=np.where(valid, .9, .01))
         yield dict(
             img_id=sample.img_id,
             ori_shape=sample.ori_shape,
@@ -163,6 +168,29 @@ def test_crowdpose(tmp_path):
     for key in ('box_AP', 'pose_AP', 'pose_AP_easy', 'pose_AP_hard'):
         assert values[f'unihuman/{key}'] == pytest.approx(1)
     assert values['unihuman/pose_AP_medium'] == -1  # no such image
+
+
+def test_wholebody(tmp_path):
+    """The published files say ``face_valid``, and zeros without a face."""
+    content = dataset_file(17)
+    for number, person in enumerate(content['annotations']):
+        x, y, width, height = person['bbox']
+        person.update(
+            face_box=[x, y, width / 2, height / 4],
+            face_valid=True,
+            lefthand_box=[0.0] * 4,
+            lefthand_valid=False)
+        if number == 1:
+            person.update(face_box=[0.0] * 4, face_valid=False)
+    dataset, metric = prepare(tmp_path, 'coco-wholebody', content)
+    faces = np.concatenate([
+        dataset[index]['data_samples'].gt_instances.face_valid
+        for index in range(len(dataset))
+    ])
+    assert faces.tolist() == [True, False, True, True]
+    values = evaluate(dataset, metric, content)
+    for key in ('box_AP', 'mask_AP', 'pose_AP', 'face_AP', 'face_AR'):
+        assert values[f'unihuman/{key}'] == pytest.approx(1), key
 
 
 def test_faces(tmp_path):

@@ -169,3 +169,17 @@ def test_faces_train_on_from_the_multi_task_model():
     assert max(
         scheduler.end
         for scheduler in config.param_scheduler) == config.train_cfg.max_epochs
+
+
+def test_a_face_head_beside_the_multi_task_model():
+    """All weights come from there but those of the faces."""
+    config = load('hqnet_r50-face_16xb1-12e_coco-wholebody')
+    assert f'/{PAPER}/' in config.load_from
+    state = MODELS.build(config.model).state_dict()
+    multi_task = MODELS.build(load(PAPER).model).state_dict()
+    new = state.keys() - multi_task.keys()
+    assert not multi_task.keys() - state.keys()
+    assert new and all('task_heads.face.' in name for name in new)
+    faces_alone = load('hqnet_r50_16xb1-12e_coco-wholebody-face')
+    assert config.param_scheduler == faces_alone.param_scheduler
+    assert config.custom_hooks == faces_alone.custom_hooks

@@ -1,5 +1,7 @@
 """Errors that are meant for people: one line, then a non-zero exit."""
+import difflib
 import functools
+import os
 import re
 import sys
 
@@ -13,6 +15,16 @@ class InputError(ValueError):
     The message is one line that says what is wrong, where (file, id, config
     key) and what to do. Command-line tools print it without a traceback.
     """
+
+
+def missing_file(what: str, path: str) -> InputError:
+    """The error for a file that is not there; suggests one that is."""
+    folder, name = os.path.split(path)
+    close = []
+    if os.path.isdir(folder or '.'):
+        close = difflib.get_close_matches(name, os.listdir(folder or '.'), 1)
+    hint = f'; did you mean {os.path.join(folder, close[0])}?' if close else ''
+    return InputError(f'{what} {path} does not exist{hint}')
 
 
 def _innermost_line(error: InputError) -> str:

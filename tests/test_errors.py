@@ -1,7 +1,7 @@
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from mmhqnet.errors import InputError, one_line_errors
+from mmhqnet.errors import InputError, missing_file, one_line_errors
 
 
 class Broken(Dataset):
@@ -42,3 +42,12 @@ def test_other_errors_keep_their_traceback():
 
 def test_result_is_passed_on():
     assert one_line_errors(lambda x: x + 1)(1) == 2
+
+
+def test_a_similar_file_is_suggested(tmp_path):
+    (tmp_path / 'config.py').write_text('')
+    wrong, right = (str(tmp_path / name) for name in ('confg.py', 'config.py'))
+    assert str(missing_file('config', wrong)) == (
+        f'config {wrong} does not exist; did you mean {right}?')
+    for path in ('other', str(tmp_path / 'no' / 'config.py')):
+        assert str(missing_file('config', path)).endswith('does not exist')

@@ -1,45 +1,54 @@
+import difflib
 import os.path as osp
-from collections import defaultdict
-from typing import Iterable, Iterator, List, Optional, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
+import cv2
 import numpy as np
 import torch.nn as nn
 from mmdet.apis import DetInferencer
 from mmdet.datasets.transforms import InferencerLoader
 from mmdet.registry import DATASETS
 from mmdet.structures import DetDataSample
+from mmengine.config import Config
 from mmengine.dataset import Compose
+from rich.progress import track
 
 import mmhqnet.datasets  # noqa: F401  registers data sets and transforms
 import mmhqnet.models  # noqa: F401  registers HQNet
 import mmhqnet.visualization  # noqa: F401  registers the visualizer
 from mmhqnet.checkpoints import (check_weights_fit, read_checkpoint,
-                                 stored_config)
-from mmhqnet.datasets.transforms import LoadHumanImage
-from mmhqnet.errors import InputError
+                                 stored_config, without_wrapper)
+from mmhqnet.errors import InputError, missing_file
 from mmhqnet.files import write_json
+from mmhqnet.models.task_heads import AttributeHead, MaskHead
+from mmhqnet.registry import MODELS
 from mmhqnet.structures.person_fields import fields_in
+
+from .ahead import ReadAhead
+from .results import Persons
+from .sources import Frame, check_names, count_frames, read_frames
 
 IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')
 ANNOTATION_LOADERS = ('LoadHumanAnnotations', 'LoadAnnotations')
+Prepared = Tuple[Frame, Optional[dict]]
 
 
-class CheckedInferencerLoader(InferencerLoader):
-    """mmdet's ``InferencerLoader`` that names images it cannot read.
+class FrameLoader(InferencerLoader):
+    """mmdet's ``InferencerLoader`` that keeps the name of an image."""
 
-    Args:
-        **kwargs: Arguments of ``LoadImageFromFile``.
-    """
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.from_file = LoadHumanImage(**kwargs)
+    def transform(self, results: dict) -> dict:
+        """Take ``results['img']``."""
+        path = results['img_path']
+        return dict(super().transform(results), img_path=path)
 
 
 class HQNetInferencer(DetInferencer):
-    """Find persons with box, mask, pose, gender and age in images.
+    """Find persons with box, mask, pose, gender and age in images and videos.
 
-    Takes everything mmdet's ``DetInferencer`` takes. What differs:
+    :meth:`stream` and :meth:`predict` give a :class:`Persons` per image. A
+    call gives dicts, as mmdet's ``DetInferencer`` does and with its options;
+    what differs from it:
 
     - The results hold keypoints, genders and ages too, see
       :meth:`pred2dict`.
@@ -49,21 +58,26 @@ class HQNetInferencer(DetInferencer):
     - Arrays are BGR everywhere, as ``mmcv.imread`` gives them.
 
     Args:
-        model (str | Config, optional): Config file, config, or a name of the
-            model zoo. Defaults to None: the config in the checkpoint.
-        weights (str, optional): Checkpoint.
-        device (str, optional): Defaults to None: what is available.
-        scope (str): Registry scope. Defaults to ``'mmhqnet'``.
+        model (str | Path | Config, optional): Config file, config, or a name
+            of the model zoo. None takes the config in the checkpoint.
+        weights (str | Path, optional): Checkpoint, a file or an address.
+        device (str, optional): What is available by default.
+        tasks (Sequence[str], optional): Task heads to compute, as the config
+            names them (``'mask'``, ``'pose'``, ...); all by default. Boxes
+            are always found.
+        attributes (bool): Whether to compute gender, age and whatever else
+            is said about a person.
         **kwargs: ``palette`` and ``show_progress`` of ``DetInferencer``.
 
     Raises:
-        InputError: If config or checkpoint are missing or do not fit.
+        InputError: If config or checkpoint are missing or do not fit, or the
+            model has no such task.
 
     Examples:
         >>> from mmhqnet.apis import HQNetInferencer
         >>> inferencer = HQNetInferencer('config.py', 'checkpoint.pth')
-        >>> result = inferencer('photo.jpg', out_dir='outputs')
-        >>> result['predictions'][0]['ages']
+        >>> for persons in inferencer.stream('film.mp4', every=5):
+        ...     print(persons.time, [person.age for person in persons])
     """
 
     def __init__(self,
@@ -71,43 +85,167 @@ class HQNetInferencer(DetInferencer):
                  weights: Optional[str] = None,
                  device: Optional[str] = None,
                  scope: str = 'mmhqnet',
+                 tasks: Optional[Sequence[str]] = None,
+                 attributes: bool = True,
                  **kwargs) -> None:
+        model, weights = (
+            str(path) if hasattr(path, '__fspath__') else path
+            for path in (model, weights))
         if isinstance(model, str) and model.endswith('.py') \
                 and not osp.isfile(model):
-            raise InputError(f'config {model} does not exist')
+            raise missing_file('config', model)
+        if model is None and weights is None:
+            raise InputError('give a config, or a checkpoint that holds one')
         self.skipped = {}
+        self._weights = weights
+        self._tasks, self._attributes = tasks, attributes
         super().__init__(model, weights, device, scope, **kwargs)
 
-    def __call__(self, inputs, *args, out_dir: str = '', **kwargs) -> dict:
-        """Predict for images.
+    def stream(self,
+               source: Any,
+               batch_size: int = 1,
+               *,
+               every: int = 1,
+               start: int = 0,
+               stop: Optional[int] = None,
+               score_thr: float = 0.3) -> Iterator[Persons]:
+        """Find the persons in whatever has images, image by image.
+
+        Memory stays constant: images are read ahead by another thread, but
+        not more than two batches, and nothing is kept. Leaving the loop
+        closes the source.
 
         Args:
-            inputs (str | np.ndarray | Sequence): Image file, folder, BGR
-                array (H, W, 3), or a list of files and arrays.
+            source: Files, folders, patterns, arrays, PIL images, videos,
+                cameras, streams, and lists and iterators of them; see
+                :func:`mmhqnet.apis.sources.read_frames`.
+            batch_size (int): Images that the model sees at once; 1 answers
+                soonest.
+            every, start, stop (int): Frames to look at, as ``range(start,
+                stop, every)``.
+            score_thr (float): Persons that score less are left out, and
+                their masks are never drawn.
+
+        Yields:
+            Persons: One per image, in order; of an image that cannot be
+            read, an empty one that says why in ``error``.
+
+        Raises:
+            InputError: If there is nothing at all in the source.
+        """
+        if batch_size < 1:
+            raise InputError(f'batch_size is {batch_size}, must be at least 1')
+        frames = read_frames(source, every, start, stop)
+        with ReadAhead(self._prepared(frames), 2 * batch_size) as prepared:
+            for batch in self._progress(
+                    _batches(prepared, batch_size), source, batch_size,
+                    slice(start, stop, every)):
+                yield from self._find(batch, score_thr)
+
+    def predict(self, source: Any, *args, **kwargs) -> List[Persons]:
+        """As :meth:`stream`, but all at once.
+
+        Raises:
+            InputError: If no image could be read.
+        """
+        results = list(self.stream(source, *args, **kwargs))
+        if results and all(persons.error for persons in results):
+            raise InputError(results[0].error)
+        return results
+
+    def _find(self, batch: Sequence[Prepared],
+              score_thr: float) -> Iterator[Persons]:
+        """Results of a batch; frames that could not be read have no data."""
+        inputs = [data for _, data in batch if data is not None]
+        with _frugal(self.model, score_thr):
+            samples = iter(
+                self.forward(self.collate_fn(inputs)) if inputs else ())
+        for frame, data in batch:
+            instances = None
+            if data is not None:
+                instances = next(samples).pred_instances
+                instances = instances[instances.scores > score_thr]
+            yield Persons(frame, instances, self.model.dataset_meta,
+                          self.visualizer)
+
+    def _prepared(self, frames: Iterator[Frame]) -> Iterator[Prepared]:
+        with closing(frames):
+            yield from map(self._prepare, frames)
+
+    def _prepare(self, frame: Frame) -> Prepared:
+        """Bring an image into the form that the model takes."""
+        if frame.error:
+            return frame, None
+        path = frame.path or f'{frame.name}.jpg'
+        try:
+            return frame, self.pipeline(dict(img=frame.image, img_path=path))
+        except cv2.error:
+            height, width = frame.image.shape[:2]
+            error = (f'{path} has {width} x {height} pixels and cannot be '
+                     'resized for the model; crop it')
+        except InputError as refusal:
+            error = str(refusal)
+        return frame._replace(image=None, error=error), None
+
+    def _progress(self, batches: Iterator, source: Any, batch_size: int,
+                  frames: slice) -> Iterable:
+        total = count_frames(source) if self.show_progress else None
+        if total is None:
+            return batches
+        total = len(range(total)[frames])
+        return track(
+            batches, description='Inference', total=-(-total // batch_size))
+
+    def __call__(self, inputs, *args, out_dir: str = '', **kwargs) -> dict:
+        """Predict for images, all at once and as plain dicts.
+
+        Args:
+            inputs: As for :meth:`stream`.
             *args, **kwargs: See mmdet's ``DetInferencer``.
-            out_dir (str): Pictures go to its ``vis``, and with
-                ``no_save_pred=False`` JSON files to its ``preds``. Defaults
-                to '': nothing is written.
+            out_dir (str | Path): Pictures go to its ``vis``, and with
+                ``no_save_pred=False`` JSON files to its ``preds``, named
+                after the image, or after its position if it is an array.
 
         Returns:
             dict: ``predictions`` (list of :meth:`pred2dict`),
             ``visualization`` (list of RGB arrays) and ``skipped`` (message
-            by input of those that could not be read).
+            by path or name of those that could not be read).
 
         Raises:
             InputError: If no image could be read, or two of them would be
                 written to the same file.
         """
-        images = self._inputs_to_list(inputs)
-        if not images:
-            raise InputError(f'no images in {inputs}')
         if out_dir:
-            self._check_names(images)
+            check_names(inputs)
         self.skipped = {}
-        results = super().__call__(images, *args, out_dir=out_dir, **kwargs)
+        results = super().__call__(
+            inputs, *args, out_dir=str(out_dir), **kwargs)
         if not results['predictions']:
-            raise InputError(next(iter(self.skipped.values())))
+            raise InputError(
+                next(iter(self.skipped.values()), f'no images in {inputs}'))
         return dict(results, skipped=self.skipped)
+
+    def _inputs_to_list(self, inputs) -> list:
+        # NOTE: The parent unpacks folders; here everything is a source.
+        return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+
+    def preprocess(self, inputs: list, batch_size: int = 1, **kwargs):
+        """Batches of frames and model inputs, without what is broken."""
+        chunk = []
+        for frame, data in map(self._prepare, read_frames(inputs)):
+            if data is None:
+                self.skipped[frame.path or frame.name] = frame.error
+            else:
+                chunk.append((frame, data))
+            if len(chunk) == batch_size:
+                yield self._collate(chunk)
+                chunk = []
+        if chunk:
+            yield self._collate(chunk)
+
+    def _collate(self, chunk: Sequence[Prepared]) -> tuple:
+        frames, inputs = zip(*chunk)
+        return frames, self.collate_fn(list(inputs))
 
     def pred2dict(self,
                   data_sample: DetDataSample,
@@ -116,8 +254,8 @@ class HQNetInferencer(DetInferencer):
 
         Args:
             data_sample (DetDataSample): With ``pred_instances``.
-            pred_out_dir (str): The JSON file goes to its ``preds``. Defaults
-                to '': no file.
+            pred_out_dir (str): The JSON file goes to its ``preds``; '' writes
+                none.
 
         Returns:
             dict: A list per field of ``pred_instances``, with one entry per
@@ -138,44 +276,67 @@ class HQNetInferencer(DetInferencer):
             if row.kind == 'category' and row.column in result:
                 result[row.column] = [*map(row.printed, result[row.column])]
         if pred_out_dir:
-            path = data_sample.get('img_path')
-            if path is None:
-                path = f'{self.num_predicted_imgs:08d}'
-                self.num_predicted_imgs += 1
-            stem = osp.splitext(osp.basename(path))[0]
+            stem = osp.splitext(osp.basename(data_sample.img_path))[0]
             write_json(osp.join(pred_out_dir, 'preds', f'{stem}.json'), result)
         return result
 
-    def visualize(self, inputs: Sequence, preds: List[DetDataSample],
+    def visualize(self,
+                  inputs: Sequence[Frame],
+                  preds: List[DetDataSample],
+                  return_vis: bool = False,
+                  show: bool = False,
+                  no_save_vis: bool = False,
+                  img_out_dir: str = '',
                   **kwargs) -> Optional[List[np.ndarray]]:
         """Draw the predictions.
 
-        NOTE: mmdet's inferencer predicts on arrays as BGR but draws on them
-        as RGB; here they are BGR in both places.
+        NOTE: mmdet's inferencer reads every image again, and names pictures
+        of arrays by another count than their JSON files.
 
         Args:
-            inputs (Sequence[str | np.ndarray]): The images.
+            inputs (Sequence[Frame]): The images.
             preds (list[DetDataSample]): Their predictions.
-            **kwargs: See mmdet's ``DetInferencer``.
+            return_vis, show, no_save_vis, img_out_dir, **kwargs: See mmdet's
+                ``DetInferencer``.
 
         Returns:
             list[np.ndarray] | None: RGB pictures, if any were asked for.
         """
-        images = [
-            image[..., ::-1] if isinstance(image, np.ndarray) else image
-            for image in inputs
-        ]
-        return super().visualize(images, preds, **kwargs)
+        folder = '' if no_save_vis else img_out_dir
+        if not (folder or show or return_vis):
+            return None
+        pictures = []
+        for frame, pred in zip(inputs, preds):
+            name = osp.basename(pred.img_path)
+            self.visualizer.add_datasample(
+                name,
+                frame.image[..., ::-1],
+                pred,
+                draw_gt=False,
+                show=show,
+                out_file=osp.join(folder, 'vis', name) if folder else None,
+                **kwargs)
+            pictures.append(self.visualizer.get_image())
+        return pictures
 
-    def _inputs_to_list(self, inputs) -> list:
-        """Folders, also those within a list, become their images."""
-        if isinstance(inputs, (list, tuple)):
-            return [
-                image for each in inputs
-                for image in self._inputs_to_list(each)
-            ]
-        images = super()._inputs_to_list(inputs)
-        return images if isinstance(inputs, np.ndarray) else sorted(images)
+    def _load_model_from_metafile(self, model: str) -> Tuple[Config, str]:
+        # NOTE: The parent expects that weights of every model are published.
+        folder = self._get_repo_or_mim_dir(self.scope)
+        models = {
+            entry['Name'].lower(): entry
+            for entry in self._get_models_from_metafile(folder)
+        }
+        entry = models.get(model.lower())
+        if entry is None:
+            close = difflib.get_close_matches(model.lower(), models, 3)
+            hint = f'; did you mean {" or ".join(close)}?' if close else ''
+            raise InputError(f'{model} is neither a config file nor a model '
+                             f'of {self.scope}{hint}')
+        weights = entry.get('Weights')
+        if not (weights or self._weights):
+            raise InputError(
+                f'weights of {model} are not published; give a checkpoint')
+        return Config.fromfile(osp.join(folder, entry['Config'])), weights
 
     def _init_model(self, cfg, weights: Optional[str], device: str):
         # NOTE: The parent reads the weights itself; here they are read first,
@@ -184,6 +345,7 @@ class HQNetInferencer(DetInferencer):
         self._checkpoint = weights and read_checkpoint(weights)
         if not cfg:
             cfg.update(stored_config(self._checkpoint, weights)._cfg_dict)
+        _choose_tasks(cfg, self._tasks, self._attributes)
         try:
             return super()._init_model(cfg, None, device)
         finally:
@@ -191,10 +353,19 @@ class HQNetInferencer(DetInferencer):
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: None,
                                cfg) -> None:
-        if self._checkpoint:
-            check_weights_fit(model, self._checkpoint['state_dict'],
-                              self._weights)
-        super()._load_weights_to_model(model, self._checkpoint, cfg)
+        checkpoint = self._checkpoint
+        if checkpoint:
+            check_weights_fit(model, checkpoint['state_dict'], self._weights)
+            # Of tasks that are off; MMEngine would print their names.
+            used = model.state_dict().keys()
+            weights = without_wrapper(checkpoint['state_dict'])
+            checkpoint = dict(
+                checkpoint,
+                state_dict={
+                    name: weight
+                    for name, weight in weights.items() if name in used
+                })
+        super()._load_weights_to_model(model, checkpoint, cfg)
         # NOTE: The parent takes only the palette from the data set.
         dataset = dict(cfg.test_dataloader.dataset, lazy_init=True)
         model.dataset_meta.update(DATASETS.build(dataset).metainfo)
@@ -204,13 +375,15 @@ class HQNetInferencer(DetInferencer):
         steps = []
         for step in cfg.test_dataloader.dataset.pipeline:
             arguments = dict(step)
-            name = arguments.pop('type').rpartition('.')[2]
+            name = arguments.pop('type')
+            # In a config of the new style it is the class itself.
+            name = getattr(name, '__name__', name).rpartition('.')[2]
             if name in IMAGE_LOADERS:
-                step = CheckedInferencerLoader(**arguments)
+                step = FrameLoader(**arguments)
             elif 'meta_keys' in step:
                 step = dict(
                     step,
-                    meta_keys=[k for k in step.meta_keys if k != 'img_id'])
+                    meta_keys=[k for k in step['meta_keys'] if k != 'img_id'])
             if name not in ANNOTATION_LOADERS:
                 steps.append(step)
         return Compose(steps)
@@ -221,31 +394,49 @@ class HQNetInferencer(DetInferencer):
         cfg.visualizer = dict(visualizer, vis_backends=None)
         return super()._init_visualizer(cfg)
 
-    def _get_chunk_data(self, inputs: Iterable,
-                        chunk_size: int) -> Iterator[list]:
-        """Batches of (input, model input), without images that are broken."""
-        chunk = []
-        for image in inputs:
-            try:
-                chunk.append((image, self.pipeline(image)))
-            except InputError as error:
-                self.skipped[image] = str(error)
-            if len(chunk) == chunk_size:
-                yield chunk
-                chunk = []
-        if chunk:
-            yield chunk
 
-    @staticmethod
-    def _check_names(images: Sequence) -> None:
-        """Results are named after the image; no two may overwrite another."""
-        paths = defaultdict(set)
-        for image in images:
-            if isinstance(image, str):
-                stem = osp.splitext(osp.basename(image))[0]
-                paths[stem].add(image)
-        for stem, same in paths.items():
-            if len(same) > 1:
-                raise InputError(
-                    f'{" and ".join(sorted(same))} would both be written to '
-                    f'{stem}.json; process them with different output folders')
+def _choose_tasks(cfg: Config, tasks: Optional[Sequence[str]],
+                  attributes: bool) -> None:
+    """Switch task heads of a config off."""
+    heads = cfg.model.get('bbox_head', {}).get('task_heads') or {}
+    known = [name for name, head in heads.items() if head]
+    tasks = known if tasks is None else tasks
+    for name in [tasks] if isinstance(tasks, str) else tasks:
+        if name not in known:
+            raise InputError(f'the model has no task {name!r}; it has '
+                             f'{", ".join(known) or "boxes only"}')
+    for name in known:
+        is_attribute = issubclass(
+            MODELS.get(heads[name]['type']), AttributeHead)
+        if name not in tasks or (is_attribute and not attributes):
+            heads[name] = None
+
+
+@contextmanager
+def _frugal(model: nn.Module, score_thr: float) -> Iterator[None]:
+    """Let heads draw masks of kept persons only, one by one, as codes."""
+    head = getattr(model, 'bbox_head', None)
+    masks = [part for part in model.modules() if isinstance(part, MaskHead)]
+    test_cfg = getattr(head, 'test_cfg', None)
+    try:
+        if test_cfg is not None:
+            head.test_cfg = dict(test_cfg, score_thr=score_thr)
+        for part in masks:
+            part.run_length = True
+        yield
+    finally:
+        if test_cfg is not None:
+            head.test_cfg = test_cfg
+        for part in masks:
+            part.run_length = False
+
+
+def _batches(results: Iterable, size: int) -> Iterator[list]:
+    batch = []
+    for result in results:
+        batch.append(result)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

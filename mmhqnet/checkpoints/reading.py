@@ -6,7 +6,7 @@ from typing import Dict, Iterable, Optional
 import torch
 from torch import Tensor, nn
 
-from mmhqnet.errors import InputError
+from mmhqnet.errors import InputError, missing_file
 from mmhqnet.files import replacing
 
 from .fetching import fetch, is_address
@@ -33,7 +33,7 @@ def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
     if is_address(path):
         file, weights_only = fetch(path), True
     if not os.path.isfile(file):
-        raise InputError(f'checkpoint {path} does not exist')
+        raise missing_file('checkpoint', path)
     try:
         checkpoint = torch.load(
             file, map_location='cpu', weights_only=weights_only)

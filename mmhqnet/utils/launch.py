@@ -16,7 +16,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmhqnet.checkpoints import fetch, is_address, read_checkpoint
-from mmhqnet.errors import InputError
+from mmhqnet.errors import InputError, missing_file
 
 
 def load_config(args: Namespace) -> Config:
@@ -35,17 +35,7 @@ def load_config(args: Namespace) -> Config:
         InputError: If the config is missing, broken or does not take an
             option, or the launcher needs GPUs and there are none.
     """
-    if not osp.isfile(args.config):
-        raise InputError(f'config {args.config} does not exist')
-    try:
-        cfg = Config.fromfile(args.config)
-    except Exception as error:  # a config is a program, anything can happen
-        reason = _one_line(error)
-        if 'mmhqnet/.mim' in reason:
-            reason += ('; with an editable install, set PYTHONPATH to the '
-                       'checkout')
-        raise InputError(
-            f'config {args.config} cannot be read: {reason}') from error
+    cfg = read_config(args.config)
     try:
         cfg.merge_from_dict(args.cfg_options or {})
     except (KeyError, TypeError, AssertionError) as error:
@@ -61,6 +51,24 @@ def load_config(args: Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', Path(args.config).stem)
     return cfg
+
+
+def read_config(path: str) -> Config:
+    """Read a config file.
+
+    Raises:
+        InputError: If it is missing or broken.
+    """
+    if not osp.isfile(path):
+        raise missing_file('config', path)
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is a program, anything can happen
+        reason = _one_line(error)
+        if 'mmhqnet/.mim' in reason:
+            reason += ('; with an editable install, set PYTHONPATH to the '
+                       'checkout')
+        raise InputError(f'config {path} cannot be read: {reason}') from error
 
 
 def checked_start(cfg: Config) -> Optional[dict]:

@@ -3,19 +3,18 @@ import warnings
 from itertools import compress
 from typing import Dict, List, Mapping, Optional, Sequence, Union
 
-import cv2
 import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
 from mmengine.fileio import get_local_path
 from mmengine.logging import MMLogger
-from pycocotools import mask as mask_utils
 
 from mmhqnet.errors import InputError
 from mmhqnet.files import read_json
 from mmhqnet.registry import METRICS
 from mmhqnet.structures.person_fields import (FIELDS, STANDARD, PersonField,
                                               fields_in)
+from mmhqnet.structures.run_length_masks import encode_masks
 
 from ..functional.ground_truth import GroundTruth
 from ..functional.human_evaluation import HumanEvaluator, results_table
@@ -246,22 +245,3 @@ def _to_numpy(values) -> np.ndarray:
     if isinstance(values, torch.Tensor):
         return values.detach().cpu().numpy()
     return np.asarray(values)
-
-
-def encode_masks(masks) -> List[dict]:
-    """Run-length encode all masks of an image in one call.
-
-    Masks (n, H, W), tensor or array, are bool or 0 and 1; a list of RLE is
-    passed through.
-    """
-    if isinstance(masks, (list, tuple)):
-        return list(masks)
-    if isinstance(masks, torch.Tensor):
-        masks = masks.detach().to(torch.uint8).cpu().numpy()
-    number, height, width = np.shape(masks)
-    # COCO encodes column by column. OpenCV transposes faster than NumPy and
-    # PyTorch, and the last step is a view.
-    columns = np.empty((number, width, height), np.uint8)
-    for mask, transposed in zip(np.asarray(masks, np.uint8), columns):
-        cv2.transpose(mask, transposed)
-    return mask_utils.encode(columns.T)

@@ -390,10 +390,29 @@ class HQNetHead(PredictionLayers, DINOHead):
 
         Returns:
             Persons of each image, best first, at most
-            ``test_cfg.max_per_img``: ``bboxes``, ``scores``, ``labels``, the
-            fields of each task, and ``human_queries`` (n, dim) if
-            ``test_cfg.with_queries``.
+            ``test_cfg.max_per_img`` and those that score more than
+            ``test_cfg.score_thr``, if there is one: ``bboxes``, ``scores``,
+            ``labels``, the fields of each task, and ``human_queries`` (n,
+            dim) if ``test_cfg.with_queries``.
         """
+        threshold = self.test_cfg.get('score_thr')
+        if threshold is None:
+            return self._pack(selected, img_metas, rescale)
+        results = []
+        for image, meta in enumerate(img_metas):
+            kept = selected['box']['scores'][image] > threshold
+            persons = {
+                name: {
+                    key: value[image:image + 1, kept]
+                    for key, value in values.items()
+                }
+                for name, values in selected.items()
+            }
+            results += self._pack(persons, [meta], rescale)
+        return results
+
+    def _pack(self, selected: Outputs, img_metas: List[dict],
+              rescale: bool) -> InstanceList:
         box = selected['box']
         corners = bbox_cxcywh_to_xyxy(box['bboxes']).clamp(0, 1)
         fields = dict(

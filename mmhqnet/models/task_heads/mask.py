@@ -8,6 +8,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmhqnet.registry import MODELS
+from mmhqnet.structures.run_length_masks import encode_masks
 
 from ..encoded_images import EncodedImages
 from ..layers import build_mlp, sample_points, uncertain_points
@@ -51,6 +52,8 @@ class MaskHead(TaskHead):
     """
 
     needs_pixel_embedding = True
+    #: Whether results hold run-length codes, drawn one by one, and no array.
+    run_length = False
 
     def __init__(self,
                  *,
@@ -183,7 +186,7 @@ class MaskHead(TaskHead):
 
     def pack(self, decoded: Dict[str, Tensor], scores: Tensor,
              img_metas: List[dict], rescale: bool) -> Results:
-        """``masks`` (n, H, W) bool and ``mask_scores`` (n, ).
+        """``masks`` (n, H, W) bool, or n codes, and ``mask_scores`` (n, ).
 
         The stride-4 logits are cropped to the valid region and resized to
         the original image in one step. The score of a mask is the detection
@@ -195,7 +198,8 @@ class MaskHead(TaskHead):
             height, width = (
                 math.ceil(size / 4) for size in meta['img_shape'][:2])
             size = meta['ori_shape' if rescale else 'img_shape'][:2]
-            masks, qualities = draw_masks(logits[:, :height, :width], size)
+            draw = code_masks if self.run_length else draw_masks
+            masks, qualities = draw(logits[:, :height, :width], size)
             results.append(dict(masks=masks, mask_scores=score * qualities))
         return results
 
@@ -223,6 +227,20 @@ def draw_masks(logits: Tensor, size: Sequence[int]) -> Tuple[Tensor, Tensor]:
         qualities.append(
             probability.flatten(1).sum(1) / (mask.flatten(1).sum(1) + 1e-6))
     return masks, torch.cat(qualities)
+
+
+def code_masks(logits: Tensor,
+               size: Sequence[int]) -> Tuple[List[dict], Tensor]:
+    """As :func:`draw_masks`, but one by one, and as COCO's run-length codes.
+
+    Needs the memory of a single mask, which may be of many megapixels.
+    """
+    codes, qualities = [], [logits.new_empty(0)]
+    for person in logits.split(1) if len(logits) else ():
+        mask, quality = draw_masks(person, size)
+        codes += encode_masks(mask)
+        qualities.append(quality)
+    return codes, torch.cat(qualities)
 
 
 def _sample_masks(masks: Tensor, persons: Tensor, points: Tensor) -> Tensor:

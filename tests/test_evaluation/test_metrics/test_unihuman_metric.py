@@ -17,8 +17,8 @@ from pycocotools.cocoeval import COCOeval
 
 from mmhqnet.errors import InputError
 from mmhqnet.evaluation import attribute_ap
-from mmhqnet.evaluation.metrics.unihuman_metric import encode_masks
 from mmhqnet.registry import METRICS
+from mmhqnet.structures.run_length_masks import encode_masks
 
 EVAL_RESULTS = Path(__file__).parents[3] / 'tools/eval_results.py'
 

@@ -493,3 +493,23 @@ def test_sync_cls_avg_factor(tiny_config, build_model, make_sample,
         halved = sync or 'cls' not in name
         torch.testing.assert_close(
             together[name], loss / 2 if halved else loss, rtol=1e-6, atol=0)
+
+
+def test_score_thr_leaves_out_whole_persons(model, make_sample, make_images):
+    """What is kept is the same to the last bit, image by image."""
+    model.eval()
+    samples = [make_sample(seed=seed) for seed in (0, 1)]
+    images = make_images(samples)
+    with torch.no_grad():
+        everything = [s.pred_instances for s in model.predict(images, samples)]
+        scores = torch.cat([persons.scores for persons in everything])
+        for threshold in (0., scores.median().item(), 1.):
+            model.bbox_head.test_cfg = dict(
+                model.bbox_head.test_cfg, score_thr=threshold)
+            for sample, persons in zip(
+                    model.predict(images, samples), everything):
+                kept = persons[persons.scores > threshold]
+                assert len(sample.pred_instances) == len(kept)
+                for field, values in kept.items():
+                    assert torch.equal(sample.pred_instances[field],
+                                       values), field

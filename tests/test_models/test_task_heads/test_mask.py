@@ -6,10 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmdet.structures.mask import PolygonMasks
+from pycocotools import mask as mask_utils
 
 from mmhqnet.models.layers import uncertain_points
 from mmhqnet.models.matching import Assignment
 from mmhqnet.models.task_heads import MaskHead
+from mmhqnet.models.task_heads.mask import code_masks, draw_masks
 
 CANVAS = (64, 96)
 SHAPES = [(64, 96), (50, 77)]
@@ -276,3 +278,13 @@ def test_predict_naive(head, samples, encoded, rescale):
             assert result['masks'][query].equal(mask)
             torch.testing.assert_close(result['mask_scores'][query], score)
     assert results[0]['mask_scores'][3] == 0
+
+
+def test_codes_are_the_masks():
+    logits = torch.randn(3, 8, 12, generator=torch.Generator().manual_seed(0))
+    masks, qualities = draw_masks(logits, (37, 50))
+    codes, same = code_masks(logits, (37, 50))
+    assert torch.equal(qualities, same)
+    for mask, code in zip(masks, codes):
+        assert np.array_equal(mask_utils.decode(code), mask)
+    assert code_masks(logits[:0], (37, 50))[0] == []

@@ -11,7 +11,7 @@ from mmhqnet.errors import InputError
 from mmhqnet.evaluation.functional.ground_truth import GroundTruth
 from mmhqnet.evaluation.functional.human_evaluation import HumanEvaluator
 from mmhqnet.evaluation.functional.predictions import HumanPredictions
-from mmhqnet.evaluation.metrics.unihuman_metric import encode_masks
+from mmhqnet.structures.run_length_masks import encode_masks
 
 from .measure import Options, interleave
 from .people import make_persons

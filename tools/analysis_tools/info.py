@@ -1,0 +1,91 @@
+"""Say what a checkpoint or a config is.
+
+Example:
+    python tools/analysis_tools/info.py work_dirs/mine/epoch_100.pth
+"""
+import argparse
+import json
+
+
+def parse_args(argv=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Say what a checkpoint or a config is: model, tasks, '
+        'parameters, classes, where it came from.')
+    parser.add_argument('path', help='checkpoint (.pth) or config (.py)')
+    parser.add_argument(
+        '--json', action='store_true', help='print one JSON line')
+    return parser.parse_args(argv)
+
+
+def describe(path):
+    """What is to be said, by name."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    import mmhqnet.models  # noqa: F401  registers the models
+    from mmhqnet.checkpoints import (is_address, read_checkpoint,
+                                     stored_config, weights_of)
+    from mmhqnet.errors import InputError
+    from mmhqnet.registry import MODELS
+    from mmhqnet.utils.launch import as_input_errors, read_config
+
+    init_default_scope('mmdet')
+    facts, config = dict(file=path), None
+    if path.endswith('.py') and not is_address(path):
+        config = read_config(path)
+    else:
+        checkpoint = read_checkpoint(path)
+        weights = weights_of(checkpoint)
+        facts['weights'] = sum(weight.numel() for weight in weights.values())
+        meta = checkpoint.get('meta', {})
+        for name in ('time', 'epoch', 'iter', 'seed', 'mmengine_version',
+                     'experiment_name'):
+            if meta.get(name) is not None:
+                facts[name] = meta[name]
+        facts['can be resumed'] = 'optimizer' in checkpoint
+        if 'dataset_meta' in meta:
+            facts['classes'] = list(meta['dataset_meta'].get('classes', ()))
+        try:
+            config = stored_config(checkpoint, path)
+        except InputError as error:
+            facts['config'] = str(error)
+    if isinstance(config, Config):
+        facts['model'] = config.model.type
+        heads = config.model.get('bbox_head', {}).get('task_heads') or {}
+        facts['tasks'] = ['box'] + [n for n, head in heads.items() if head]
+        if 'backbone' in config.model:
+            facts['backbone'] = config.model.backbone.type
+        dataset = config.get('train_dataloader', {}).get('dataset', {})
+        if 'ann_file' in dataset:
+            facts['trained on'] = dataset.ann_file
+        with as_input_errors():
+            model = MODELS.build(config.model)
+        facts['parameters'] = sum(p.numel() for p in model.parameters())
+    return facts
+
+
+def run(args):
+    """Print it."""
+    facts = describe(args.path)
+    if args.json:
+        print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = f'{value:,}'
+        elif isinstance(value, list):
+            value = ', '.join(map(str, value))
+        print(f'{name:16}{value}')
+
+
+def main(argv=None):
+    """Command line of the tool."""
+    args = parse_args(argv)
+    # Only now: the package imports torch, and --help shall be quick.
+    from mmhqnet.errors import one_line_errors
+    one_line_errors(run)(args)
+
+
+if __name__ == '__main__':
+    main()

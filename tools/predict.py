@@ -1,0 +1,119 @@
+"""Find persons in images, folders, videos, cameras and streams.
+
+Example:
+    python tools/predict.py photo.jpg holidays/ film.mp4 --config CONFIG.py \\
+        --checkpoint CHECKPOINT.pth --out outputs
+
+``outputs`` gets a JSON line per image (``persons.jsonl``, see
+docs/results.md), pictures (``pictures/``) and drawn videos.
+"""
+import argparse
+import sys
+
+
+def parse_args(argv=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Find persons with box, mask, pose, gender and age.')
+    parser.add_argument(
+        'sources',
+        nargs='+',
+        metavar='SOURCE',
+        help='image, folder, pattern, video, address, or number of a camera')
+    parser.add_argument(
+        '--config', help='config file (default: the one in the checkpoint)')
+    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+    parser.add_argument(
+        '--out', metavar='FOLDER', help='where JSON lines and pictures go')
+    parser.add_argument(
+        '--json', action='store_true', help='print the JSON lines')
+    parser.add_argument(
+        '--resume', action='store_true', help='skip what is done in --out')
+    parser.add_argument(
+        '--no-pictures', action='store_true', help='write JSON lines only')
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.3,
+        help='persons must score more (default: %(default)s)')
+    parser.add_argument(
+        '--tasks',
+        nargs='+',
+        help='compute these only, e.g. mask pose (default: all)')
+    parser.add_argument(
+        '--no-attributes',
+        action='store_true',
+        help='no gender, age and other attributes')
+    parser.add_argument(
+        '--blur',
+        choices=['face', 'person'],
+        help='make faces or persons unrecognisable in the pictures')
+    parser.add_argument('--batch-size', type=int, default=1)
+    for name, value in (('every', 1), ('start', 0), ('stop', None)):
+        parser.add_argument(
+            f'--{name}',
+            type=int,
+            default=value,
+            metavar='N',
+            help='frames to look at, as range(START, STOP, EVERY)')
+    parser.add_argument(
+        '--device', help='e.g. cpu, cuda:0 (default: what is available)')
+    args = parser.parse_args(argv)
+    if not (args.out or args.json):
+        parser.error('give --out FOLDER, --json, or both')
+    if args.resume and not args.out:
+        parser.error('--resume needs --out')
+    return args
+
+
+def run(args):
+    """Predict and write.
+
+    Returns:
+        int: 1 if some images could not be read, else 0.
+    """
+    from mmhqnet.apis import HQNetInferencer, predict_to_folder
+    inferencer = HQNetInferencer(
+        args.config,
+        args.checkpoint,
+        args.device,
+        tasks=args.tasks,
+        attributes=not args.no_attributes,
+        show_progress=False)
+    sources = [int(s) if s.isdigit() else s for s in args.sources]
+    errors = count = 0
+    for persons in predict_to_folder(
+            inferencer,
+            sources,
+            args.out,
+            resume=args.resume,
+            pictures=not args.no_pictures,
+            blur=args.blur,
+            batch_size=args.batch_size,
+            every=args.every,
+            start=args.start,
+            stop=args.stop,
+            score_thr=args.score_thr):
+        count += 1
+        if args.json:
+            print(persons.to_json(), flush=True)
+        if persons.error:
+            errors += 1
+            print(f'error: {persons.error}', file=sys.stderr)
+    print(
+        f'{count} images, {errors} of them could not be read' +
+        (f'; results are in {args.out}' if args.out else ''),
+        file=sys.stderr)
+    return int(errors > 0)
+
+
+def main(argv=None):
+    """Command line of the tool."""
+    args = parse_args(argv)
+    # After the arguments, so that --help answers at once.
+    from mmhqnet.errors import one_line_errors
+    return one_line_errors(run)(args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -157,7 +157,7 @@ class UniPHD(DeformableDETR):
                                    encoder_inputs['spatial_shapes']),
             feat4=img_feats[0],
             feat8=img_feats[1],
-            sizes=encoded['memory'].new_tensor(sizes))
+            sizes=self.level_embed.new_tensor(sizes))
         return dict(
             head_inputs,
             hidden_states=hidden_states,

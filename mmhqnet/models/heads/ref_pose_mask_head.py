@@ -178,12 +178,14 @@ class RefPoseMaskHead(BaseModule):
         instance, joints = hidden[..., 0, :], hidden[..., 1:, :]
         centre = inverse_sigmoid(reference[..., 0, :], eps=1e-3)
         box = self.reg_branches[layer](instance) + F.pad(centre, (0, 2))
-        return dict(
+        outputs = dict(
             cls_scores=self.cls_branches[layer](instance),
             bboxes=box.sigmoid(),
             keypoints=move_joints(reference[..., 1:, :],
                                   self.kpt_branches[layer](joints)),
             visibilities=self.visibility_branches[layer](joints).squeeze(-1))
+        # At least float32, also under mixed precision.
+        return {name: value.to(reference) for name, value in outputs.items()}
 
     def forward(self, hidden_states: Tensor,
                 references: Sequence[Tensor]) -> List[Outputs]:
@@ -251,8 +253,8 @@ class RefPoseMaskHead(BaseModule):
         references = torch.stack(list(references))
         assignment = self._match(
             outputs, persons, (hidden_states, references, board))
-        losses = self._layer_losses(outputs, persons, assignment, hidden_states,
-                                    references, board)
+        losses = self._layer_losses(outputs, persons, assignment,
+                                    hidden_states, references, board)
         for name, task in self.attributes.items():
             logits = [
                 task(hidden[..., 0, :], None, layer)
@@ -341,8 +343,9 @@ class RefPoseMaskHead(BaseModule):
         }
         if 'loss_visibility' in losses:  # NOTE twice, as released
             losses['loss_visibility'] = losses['loss_visibility'] / number
-        losses['loss_cls'] = group_focal_loss(
-            outputs['cls_scores'].flatten(1, 2), assignment.query_inds) / number
+        loss_cls = group_focal_loss(outputs['cls_scores'].flatten(1, 2),
+                                    assignment.query_inds)
+        losses['loss_cls'] = loss_cls / number
         return {
             name: self.weights[name] * loss
             for name, loss in losses.items()

@@ -50,6 +50,13 @@ class InstanceMaskHead(nn.Module):
             Tensor: (bs, n, 16, H/8, W/8); see :meth:`unrefined` and
             :meth:`refine`.
         """
+        # Offsets of hundreds of pixels are too much for half precision.
+        with torch.autocast(features.device.type, enabled=False):
+            return self._draw(
+                tokens.to(centres), centres, features.to(centres))
+
+    def _draw(self, tokens: Tensor, centres: Tensor,
+              features: Tensor) -> Tensor:
         height, width = features.shape[-2:]
         first, second, first_bias, second_bias = self.controller(
             tokens).split(self.sizes, -1)

@@ -111,6 +111,23 @@ def test_results_are_all_groups_in_pixels_of_the_photo(model):
     torch.testing.assert_close(best.pred_instances.bboxes, result.bboxes[:1])
 
 
+def test_mixed_precision_is_nearly_the_same():
+    model = build_model(tiny_uniphd_config(), dtype=torch.float32)
+    samples = [
+        sample_with(prompt, seed, dtype=torch.float32)
+        for seed, prompt in enumerate(PROMPTS)
+    ]
+    images = make_images(samples, dtype=torch.float32)
+    losses = []
+    for enabled in (False, True):
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            total = sum(model.train().loss(images, samples).values())
+        assert total.dtype == torch.float32
+        losses.append(total.item())
+    total.backward()
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
 def test_the_skeleton_learns(model):
     grads = gradients(model, [sample_with(PROMPTS[0])])
     adjacency = grads['decoder.layers.0.within_attn.adjacency']

@@ -21,6 +21,7 @@ from ..layers import (HQNetEncoder, PoseCentricDecoder, init_transformer,
 from ..prompt_encoders import PromptTokens, in_order_of_images, untouched
 
 Prompt = Dict[str, Union[str, Tensor]]
+KINDS = ('text', 'point', 'scribble')
 
 
 @MODELS.register_module()
@@ -129,7 +130,16 @@ class UniPHD(DeformableDETR):
 
         Returns:
             dict: Inputs of the head.
+
+        Raises:
+            InputError: If the canvas does not fit the masks, or a prompt is
+                none that the model reads.
         """
+        canvas = batch_data_samples[0].batch_input_shape
+        if canvas[0] % 16 or canvas[1] % 16:
+            raise InputError(f'the input has {canvas} pixels, but masks need '
+                             'multiples of 16: set model.data_preprocessor.'
+                             'pad_size_divisor to 16')
         if prompts is None:
             prompts = self.read_prompts(batch_data_samples)
         tokens = self._encode_prompts(img_feats[2], batch_data_samples,
@@ -221,6 +231,9 @@ class UniPHD(DeformableDETR):
         tokens = []
         for prompt in prompts:
             images = prompt['images']
+            if prompt['kind'] not in KINDS:
+                raise InputError(f'UniPHD knows no prompts of the kind '
+                                 f'{prompt["kind"]!r}, only {", ".join(KINDS)}')
             if prompt['kind'] == 'text':
                 tokens.append(
                     self.prompt_encoder.encode_text(images, prompt['words'],
@@ -280,7 +293,8 @@ class UniPHD(DeformableDETR):
         logits = self.bbox_head.enc_cls_branch(tokens)
         scores = logits.max(-1).values.masked_fill(
             proposals.isinf().any(-1), -torch.inf)
-        selected = scores.topk(self.num_queries, 1).indices[..., None]
+        number = min(self.num_queries, scores.shape[1])  # of small images
+        selected = scores.topk(number, 1).indices[..., None]
 
         def pick(rows: Tensor) -> Tensor:
             return rows.gather(1, selected.expand(-1, -1, rows.shape[-1]))
@@ -290,7 +304,7 @@ class UniPHD(DeformableDETR):
         # The sentence, then the joints: (bs, num_queries, K + 1, dim).
         joints = pick(tokens).detach()[:, :, None] + (
             self.keypoint_embedding.weight)
-        instance = sentence[:, None, None].expand(-1, self.num_queries, -1, -1)
+        instance = sentence[:, None, None].expand(-1, number, -1, -1)
         return dict(
             query=torch.cat([instance, joints], 2),
             reference_points=references.detach()), dict(

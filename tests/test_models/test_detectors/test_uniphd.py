@@ -153,6 +153,36 @@ def test_prompts_it_does_not_know_are_refused(model, prompt):
         model.read_prompts([sample])
 
 
+def test_features_of_other_kinds_are_refused(model):
+    sample = sample_with(PROMPTS[1])
+    feats = model.extract_feat(make_images([sample]))
+    prompt = dict(kind='box', points=torch.zeros(1, 2, 2))
+    with pytest.raises(InputError, match='box'):
+        model.decode(feats, prompt, [sample])
+
+
+def test_a_canvas_that_masks_do_not_fit_is_refused(model):
+    sample = sample_with(PROMPTS[1], canvas=(72, 104))
+    feats = model.extract_feat(make_images([sample]))
+    with pytest.raises(InputError, match='pad_size_divisor'):
+        model.forward_transformer(feats, [sample])
+
+
+def test_a_small_image_has_fewer_groups(model):
+    model.eval()
+    sample = make_sample(1, img_shape=(16, 16))
+    sample.prompt = PROMPTS[1]
+    with torch.no_grad():
+        result, = model.predict(make_images([sample]), [sample])
+    assert len(result.pred_instances) == 6  # 4 + 1 + 1 + 1 tokens
+    model.num_queries = 20
+    with torch.no_grad():
+        result, = model.predict(make_images([sample]), [sample])
+    model.num_queries = 6
+    assert len(result.pred_instances) == 7
+    assert torch.isfinite(result.pred_instances.keypoints).all()
+
+
 def test_text_without_text_encoder_is_refused():
     model = build_model(dict(tiny_uniphd_config(), text_encoder=None))
     with pytest.raises(InputError, match='text_encoder'):

@@ -30,7 +30,8 @@ MARKS = dict(
     # start processes, or a compiler
     B7=pytest.mark.slow,
     B9=pytest.mark.slow,
-    B12=pytest.mark.slow)
+    B12=pytest.mark.slow,
+    B13=pytest.mark.slow)
 
 
 def run_tool(*arguments):

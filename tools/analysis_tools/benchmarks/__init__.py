@@ -19,6 +19,7 @@ ROWS = {
     'B10': ('optimizer', "parameter groups against mmengine's"),
     'B11': ('training', 'a training step against DINO'),
     'B12': ('compiling', 'torch.compile of backbone and encoder'),
+    'B13': ('refinement', 'part queries against the refinement decoder'),
 }
 
 

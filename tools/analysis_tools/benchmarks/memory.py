@@ -51,8 +51,8 @@ def measure_peak(side: str, size: tuple, options: Options) -> int:
     """Peak memory of one side in a fresh process.
 
     Args:
-        side (str): 'hqnet', 'naive' or 'dino', with '_step' for a training
-            step.
+        side (str): 'hqnet', 'part_queries', 'naive' or 'dino', with '_step'
+            for a training step.
         size (tuple[int, int]): Height and width of the image.
         options (Options): How to measure.
 
@@ -81,7 +81,9 @@ def _send_peak(sender, side: str, size: tuple, options: Options) -> None:
     from . import naive, peers, prediction, training
 
     def run():
-        build = peers.build_dino if 'dino' in side else peers.build_hqnet
+        build = dict(
+            dino=peers.build_dino, part_queries=peers.build_part_queries).get(
+                side.removesuffix('_step'), peers.build_hqnet)
         model = build(options)
         if side == 'naive':
             model = naive.make_naive(model)

@@ -111,6 +111,20 @@ def build_hqnet(options: Options) -> nn.Module:
     return build(hqnet_config(options), options)
 
 
+def build_part_queries(options: Options) -> nn.Module:
+    """HQNet whose poses are refined by part queries.
+
+    Args:
+        options (Options): Size and device.
+
+    Returns:
+        nn.Module: The model.
+    """
+    config = hqnet_config(options)
+    config.bbox_head.task_heads.pose.refine = dict(type='PartQueryRefiner')
+    return build(config, options)
+
+
 def build_dino(options: Options) -> nn.Module:
     """mmdet's DINO with mmcv's attention, of the size of HQNet.
 

@@ -12,14 +12,7 @@ import argparse
 
 
 def parse_args(argv=None):
-    """Read the command line.
-
-    Args:
-        argv (list[str], optional): Arguments; of the process by default.
-
-    Returns:
-        argparse.Namespace: The options.
-    """
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description='Evaluate COCO result files of persons: box, mask, pose, '
         'gender and age AP.')
@@ -85,14 +78,7 @@ def parse_args(argv=None):
 
 
 def run(args):
-    """Evaluate and print a table.
-
-    Args:
-        args (argparse.Namespace): The options.
-
-    Raises:
-        InputError: A file is missing or malformed, or a name is unknown.
-    """
+    """Evaluate and print a table."""
     import json
 
     from mmhqnet.errors import InputError
@@ -128,11 +114,7 @@ def run(args):
 
 
 def main(argv=None):
-    """Evaluate COCO result files.
-
-    Args:
-        argv (list[str], optional): Arguments; of the process by default.
-    """
+    """Command line of the tool."""
     args = parse_args(argv)
     # Not before the options are read: --help answers at once.
     from mmhqnet.errors import one_line_errors

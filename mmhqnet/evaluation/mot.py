@@ -21,11 +21,11 @@ class MOTCounts:
     """What tracking metrics are made of; counts of sequences add up.
 
     Args:
-        num_gt (int): Ground-truth boxes.
-        tp (int): Ground-truth boxes matched by a prediction in their frame.
-        fp (int): Predictions without a match that are not ignored.
-        idsw (int): Matches to another track than the person's last match.
-        idtp (int): Boxes on which the one best track of a person agrees.
+        num_gt: Ground-truth boxes.
+        tp: Ground-truth boxes matched by a prediction in their frame.
+        fp: Predictions without a match that are not ignored.
+        idsw: Matches to another track than the person's last match.
+        idtp: Boxes on which the one best track of a person agrees.
     """
     num_gt: int = 0
     tp: int = 0
@@ -74,17 +74,13 @@ def count_sequence(gts: Sequence[Frame],
     one to one: as many pairs as possible, then the largest total IoU.
 
     Args:
-        gts (Sequence[Tuple[ndarray, ndarray]]): For each frame the integer
-            person ids (n,) and boxes (n, 4), (x, y, w, h) in pixels.
-        preds (Sequence[Tuple[ndarray, ndarray]]): For each frame the integer
-            track ids (m,) and boxes (m, 4).
-        ignorable (Sequence[ndarray], optional): For each frame (m,) bool,
-            predictions that are no false positive when unmatched. They still
-            take part in the identity matching, as in PoseTrack21's kit.
-        iou_thr (float): Lowest IoU of a pair. Defaults to 0.5.
-
-    Returns:
-        MOTCounts: The counts of this sequence.
+        gts: For each frame the integer person ids (n,) and boxes (n, 4),
+            (x, y, w, h) in pixels.
+        preds: For each frame the integer track ids (m,) and boxes (m, 4).
+        ignorable: For each frame (m,) bool, predictions that are no false
+            positive when unmatched. They still take part in the identity
+            matching, as in PoseTrack21's kit.
+        iou_thr: Lowest IoU of a pair.
 
     Raises:
         InputError: An id occurs twice in a frame.
@@ -140,13 +136,8 @@ def in_ignore_regions(boxes: np.ndarray,
     The kit compares a box with a region by IoU, not by the part of the box
     that is covered: a small box inside a large region is *not* ignored.
 
-    Args:
-        boxes (ndarray): Boxes (m, 4), (x, y, w, h) in pixels.
-        regions (Sequence[ndarray]): Polygons, each (k, 2) in pixels, k >= 3.
-        iou_thr (float): The IoU that a region must exceed. Defaults to 0.1.
-
-    Returns:
-        ndarray: (m,) bool.
+    Boxes (m, 4) are (x, y, w, h) in pixels, regions polygons (k, 2); the IoU
+    must exceed ``iou_thr``. Returns (m,) bool.
     """
     x, y, w, h = np.asarray(boxes, float).reshape(-1, 4).T
     rectangles = shapely.box(x, y, x + w, y + h)

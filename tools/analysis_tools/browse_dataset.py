@@ -4,22 +4,15 @@ Example:
     python tools/analysis_tools/browse_dataset.py CONFIG.py --number 20 \\
         --out-dir work_dirs/browse
 
-Each person is drawn with box, mask, keypoints, gender and age; crowds, which
-are not trained on, are grey.
+Each person is drawn with all its labels; crowds, which are not trained on,
+are grey.
 """
 import argparse
 from pathlib import Path
 
 
 def parse_args(argv=None):
-    """Read the command line.
-
-    Args:
-        argv (list[str], optional): Arguments; of the process by default.
-
-    Returns:
-        argparse.Namespace: The options.
-    """
+    """Read the command line."""
     from mmengine.config import DictAction
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -55,15 +48,12 @@ def parse_args(argv=None):
 
 
 def picture_of(packed, labels_follow):
-    """The image as labels see it.
+    """The image as labels see it, (H, W, 3) uint8, RGB.
 
     Args:
-        packed (dict): ``inputs`` (3, H, W), BGR, and ``data_samples``.
-        labels_follow (bool): Whether labels are in the pixels of the input;
+        packed: ``inputs`` (3, H, W), BGR, and ``data_samples``.
+        labels_follow: Whether labels are in the pixels of the input;
             otherwise in those of the original photo.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
     """
     import cv2
     import numpy as np
@@ -76,12 +66,7 @@ def picture_of(packed, labels_follow):
 
 
 def grey_out(image, crowds):
-    """Turn crowds grey and frame them.
-
-    Args:
-        image (np.ndarray): (H, W, 3) RGB; changed.
-        crowds (InstanceData): ``bboxes`` (n, 4) and, if loaded, ``masks``.
-    """
+    """Turn crowds grey and frame them in an image (H, W, 3)."""
     import cv2
     for mask in crowds.masks.masks if 'masks' in crowds else ():
         image[mask > 0] = image[mask > 0].mean(-1, keepdims=True)
@@ -92,14 +77,7 @@ def grey_out(image, crowds):
 
 
 def run(args):
-    """Draw the pictures and say what is on them.
-
-    Args:
-        args (argparse.Namespace): The options.
-
-    Raises:
-        InputError: If config, annotations or an image are at fault.
-    """
+    """Draw the pictures and say what is on them."""
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from mmengine.runner import set_random_seed
@@ -149,11 +127,7 @@ def run(args):
 
 
 def main(argv=None):
-    """Command line of the tool.
-
-    Args:
-        argv (list[str], optional): Arguments; of the process by default.
-    """
+    """Command line of the tool."""
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
     from mmhqnet.errors import one_line_errors

@@ -52,15 +52,9 @@ def run(args):
 
 
 def read_persons(path):
-    """Read the attribute labels of a file.
+    """Number of images, and gender and age of every person of a file.
 
-    Args:
-        path (str): Annotations in COCO-UniHuman format.
-
-    Returns:
-        tuple[int, list[Person]]: Number of images; gender (0 male, 1 female)
-        and age in years of every person, None where not labelled. Crowds are
-        left out.
+    None where not labelled. Crowds are left out.
 
     Raises:
         InputError: The file is malformed; names the annotation and field.
@@ -103,16 +97,7 @@ def count_ages(persons, edges):
 
 
 def format_table(num_images, persons, width):
-    """Counts per gender and age bin.
-
-    Args:
-        num_images (int): Images of the file.
-        persons (list[Person]): Its persons.
-        width (int): Years per bin.
-
-    Returns:
-        str: Lines to print.
-    """
+    """Lines to print: counts per gender and age bin of ``width`` years."""
     import numpy as np
     from terminaltables import AsciiTable
     genders = [p.gender for p in persons if p.gender is not None]
@@ -142,15 +127,7 @@ def format_table(num_images, persons, width):
 
 
 def draw(persons, width):
-    """Draw the persons per gender and the histogram of ages.
-
-    Args:
-        persons (list[Person]): Persons.
-        width (int): Years per bin.
-
-    Returns:
-        matplotlib.figure.Figure: The figure.
-    """
+    """A figure: persons per gender, histogram of ages."""
     from matplotlib.figure import Figure
     figure = Figure(figsize=(10, 4), layout='constrained')
     left, right = figure.subplots(1, 2, width_ratios=[1, 3])

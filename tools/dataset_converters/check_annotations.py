@@ -13,14 +13,7 @@ import sys
 
 
 def parse_args(argv=None):
-    """Read the command line.
-
-    Args:
-        argv (list[str], optional): Arguments; of the process by default.
-
-    Returns:
-        argparse.Namespace: The options.
-    """
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -50,14 +43,9 @@ def parse_args(argv=None):
 
 
 def summarise(problems, num_ids):
-    """Count problems by kind.
+    """A line for each kind of problem, in order of first appearance.
 
-    Args:
-        problems (Iterable[Problem]): The problems in the order of the file.
-        num_ids (int): How many ids to name for each kind.
-
-    Returns:
-        list[str]: A line for each kind, in order of first appearance.
+    Each names ``num_ids`` ids.
     """
     kinds = {}
     for problem in problems:
@@ -79,15 +67,9 @@ def summarise(problems, num_ids):
 def count_labels(content, name, fields):
     """Count what is labelled in a file without problems.
 
-    Args:
-        content (dict): The file's content.
-        name (str): The category to look at.
-        fields (dict[str, PersonField]): The table of person fields.
-
-    Returns:
-        dict: Numbers of images, annotations (under the name of the
-        category), crowds and of each label; labels that not all files have
-        only if there are any.
+    Numbers of images, annotations (under the ``name`` of the category),
+    crowds and of each label; labels that not all files have only if there
+    are any.
     """
     from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS
     from mmhqnet.structures.person_fields import STANDARD
@@ -122,17 +104,7 @@ def count_labels(content, name, fields):
 
 
 def run(args):
-    """Check the file and print the report.
-
-    Args:
-        args (argparse.Namespace): The options.
-
-    Returns:
-        int: The exit status.
-
-    Raises:
-        InputError: If the file cannot be read or is not JSON.
-    """
+    """Check the file and print the report; returns the exit status."""
     from mmhqnet.datasets.annotations.rules import EXTRA_FIELDS, find_problems
     from mmhqnet.files import read_json
     from mmhqnet.structures.keypoint_metainfo import load_keypoint_metainfo
@@ -156,11 +128,7 @@ def run(args):
 
 
 def main(argv=None):
-    """Command line of the tool.
-
-    Args:
-        argv (list[str], optional): Arguments; of the process by default.
-    """
+    """Command line of the tool."""
     args = parse_args(argv)
     # After the arguments, so that --help answers at once.
     from mmhqnet.errors import one_line_errors

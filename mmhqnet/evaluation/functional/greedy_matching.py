@@ -39,13 +39,7 @@ class Matching(NamedTuple):
 
 
 def rank_within(groups: np.ndarray) -> np.ndarray:
-    """Position of each element in its run of equal values.
-
-    Args:
-        groups (np.ndarray): Sorted values, shape (n, ).
-
-    Returns:
-        np.ndarray: 0, 1, 2, ... within each run, shape (n, ).
+    """Position 0, 1, 2, ... of each of n sorted values in its run of equals.
     """
     if not len(groups):
         return np.zeros(0, int)
@@ -68,25 +62,23 @@ def match_detections(pairs: CandidatePairs,
     truth stays free; no second best is looked for. A crowd is always free.
 
     Args:
-        pairs (CandidatePairs): All pairs with an IoU of at least the lowest
-            threshold.
-        det_image (np.ndarray): Image index of each detection, shape (d, ),
-            sorted; within an image detections are sorted by falling score.
-        det_outside (np.ndarray): Whether the area of a detection is outside
-            a range, shape (a, d). Unmatched ones are ignored.
-        gt_ignored (np.ndarray): Ignored ground truths, shape (a, g).
-        gt_crowd (np.ndarray): Crowds, shape (g, ).
-        iou_thrs (np.ndarray): IoU thresholds, shape (t, ).
-
-    Returns:
-        Matching: Matched and ignored detections.
+        pairs: All pairs with an IoU of at least the lowest threshold.
+        det_image: Image index of each detection, (d,), sorted; within an
+            image detections are sorted by falling score.
+        det_outside: Whether the area of a detection is outside a range,
+            (a, d). Unmatched ones are ignored.
+        gt_ignored: Ignored ground truths, (a, g).
+        gt_crowd: Crowds, (g,).
+        iou_thrs: IoU thresholds, (t,).
     """
     num_ranges, num_dets = det_outside.shape
     shape = (num_ranges, len(iou_thrs), num_dets)
     matched, ignored = np.zeros(shape, bool), np.zeros(shape, bool)
     taken = np.zeros((*shape[:2], len(gt_crowd)), bool)
-    thrs = np.minimum(iou_thrs, 1 - 1e-10)[:, None, None]
+    thrs = np.minimum(iou_thrs, 1 - 1e-10)[:, None, None]  # (t, 1, 1)
 
+    # Detections that can match at all, and where their pairs are; turns: the
+    # how manieth of its image each of them is.
     candidates, first, num_pairs = np.unique(
         pairs.det, return_index=True, return_counts=True)
     turns = rank_within(det_image[candidates])
@@ -95,6 +87,7 @@ def match_detections(pairs: CandidatePairs,
     for turn in range(turns.max(initial=-1) + 1):
         now = turns == turn
         dets = candidates[now]  # (n, ), at most one per image
+        # Their up to p pairs: columns (n, p) are indices into the pairs.
         # Last pair first, so that argmax prefers the later one of equals.
         last = (first + num_pairs - 1)[now, None]
         columns = last - np.arange(num_pairs[now].max())
@@ -104,6 +97,7 @@ def match_detections(pairs: CandidatePairs,
         ious = np.where(exists, pairs.iou[columns], -1)
 
         ignorable = gt_ignored[:, None, gts]  # (a, 1, n, p)
+        # Who may be taken, (a, t, n, p); ignored persons only without others.
         within_reach = (ious >= thrs) & (~taken[:, :, gts] | gt_crowd[gts])
         regular = within_reach & ~ignorable
         eligible = np.where(
@@ -114,6 +108,7 @@ def match_detections(pairs: CandidatePairs,
         best_gts = gts[rows, best]
         match = found & pairs.correct[columns][rows, best]
 
+        # Write the turn down, (a, t, n) each.
         matched[:, :, dets] = match
         ignored[:, :, dets] = found & gt_ignored[ranges, best_gts]
         taken[ranges, levels, best_gts] |= match
@@ -131,17 +126,14 @@ def average_precision(matching: Matching,
     move and precision only falls, so nothing else can be on the envelope.
 
     Args:
-        matching (Matching): Result of :func:`match_detections`.
-        scores (np.ndarray): Scores of the detections, shape (d, ).
-        num_gts (np.ndarray): Not ignored ground truths in each area range,
-            shape (a, ).
-        keep (np.ndarray): Detections to count, shape (d, ) bool. Defaults to
-            all.
+        matching: Result of :func:`match_detections`.
+        scores: Scores of the detections, (d,).
+        num_gts: Not ignored ground truths in each area range, (a,).
+        keep: Detections to count, (d,) bool. Defaults to all.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Precision at 101 recall values, shape
-        (a, t, 101), and recall, shape (a, t). -1 where a range has no ground
-        truth.
+        Precision at 101 recall values, (a, t, 101), and recall, (a, t). -1
+        where a range has no ground truth.
     """
     num_ranges, num_thrs, _ = matching.matched.shape
     precision = -np.ones((num_ranges, num_thrs, len(RECALL_THRESHOLDS)))

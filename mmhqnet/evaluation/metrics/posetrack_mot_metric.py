@@ -30,18 +30,16 @@ class PoseTrackMOTMetric(BaseVideoMetric):
     Frames may come in any order and from any process.
 
     Args:
-        use_ignore_regions (bool): Whether an unmatched prediction whose IoU
-            with an ignore region exceeds 0.1 counts as no false positive.
-            The kit's default, and ours, is False.
-        outfile_prefix (str, optional): Folder for one result file per
-            sequence in the kit's format. Defaults to None, no files.
-        format_only (bool): Only write these files. Defaults to False.
-        per_sequence (bool): Whether the results hold ``<sequence>/IDF1`` and
-            so on beside the overall numbers. The log shows both in any case.
-            Defaults to False.
-        collect_device (str): 'cpu'; video metrics collect on no other device.
-        prefix (str, optional): Prefix of the names of the results. Defaults
-            to 'posetrack21'.
+        use_ignore_regions: Whether an unmatched prediction whose IoU with an
+            ignore region exceeds 0.1 counts as no false positive; not so in
+            the kit by default.
+        outfile_prefix: Folder for one result file per sequence in the kit's
+            format. Defaults to None, no files.
+        format_only: Only write these files.
+        per_sequence: Whether the results hold ``<sequence>/IDF1`` and so on
+            beside the overall numbers. The log shows both in any case.
+        collect_device: 'cpu'; video metrics collect on no other device.
+        prefix: Of the names of the results. Defaults to 'posetrack21'.
     """
     default_prefix: Optional[str] = 'posetrack21'
 
@@ -62,22 +60,15 @@ class PoseTrackMOTMetric(BaseVideoMetric):
         self.per_sequence = per_sequence
 
     def process_video(self, data_samples: Sequence) -> None:
-        """Keep the tracks of a whole video.
-
-        Args:
-            data_samples (Sequence[DetDataSample]): All frames of a video,
-                each with ``pred_track_instances``: ``bboxes`` (m, 4) xyxy in
-                pixels of the original image and ``instances_id`` (m,).
-        """
+        """Keep the tracks of a whole video, frame by frame."""
         for data_sample in data_samples:
             self.process_image([data_sample], len(data_samples))
 
     def process_image(self, data_samples: Sequence, video_len: int) -> None:
-        """Keep the tracks of one frame.
+        """Keep the tracks of one frame of a video of ``video_len``.
 
-        Args:
-            data_samples (Sequence[DetDataSample]): One frame, as above.
-            video_len (int): Number of frames of its video.
+        Its ``pred_track_instances`` have ``bboxes`` (m, 4), xyxy in pixels of
+        the original image, and ``instances_id`` (m,).
         """
         sample, = data_samples
         keys = ['video_name', 'frame_id', 'instances']
@@ -102,14 +93,11 @@ class PoseTrackMOTMetric(BaseVideoMetric):
                 ignore_regions=sample.get('ignore_regions', [])))
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
-        """Write the result files and count.
-
-        Args:
-            results (list[dict]): The frames of all processes.
+        """Write the result files and count over the frames of all processes.
 
         Returns:
-            dict[str, float]: IDF1 and MOTA in [0, 1], the counts GT, TP, FP,
-            FN, IDSW, IDTP, IDFP and IDFN; empty with ``format_only``.
+            IDF1 and MOTA in [0, 1], the counts GT, TP, FP, FN, IDSW, IDTP,
+            IDFP and IDFN; empty with ``format_only``.
         """
         videos = defaultdict(dict)
         for frame in results:
@@ -160,15 +148,11 @@ def evaluate_sequence(
     """Count one sequence by the rules of PoseTrack21's kit.
 
     Args:
-        name (str): The sequence, for error messages.
-        gts (Sequence[Tuple[ndarray, ndarray]]): For each frame ids (n,) and
-            boxes (n, 4), (x, y, w, h) in pixels.
-        preds (Sequence[Tuple[ndarray, ndarray]]): The same of the tracks.
-        ignore_regions (Sequence[Sequence[ndarray]], optional): For each frame
-            polygons (k, 2). Defaults to None, every prediction counts.
-
-    Returns:
-        MOTCounts: The counts.
+        name: The sequence, for error messages.
+        gts: For each frame ids (n,) and boxes (n, 4), (x, y, w, h) in pixels.
+        preds: The same of the tracks.
+        ignore_regions: For each frame polygons (k, 2). Defaults to None,
+            every prediction counts.
     """
     gts = [(ids, np.trunc(boxes)) for ids, boxes in gts]
     ignorable = ignore_regions and [
@@ -190,13 +174,12 @@ def evaluate_result_files(
     All persons of a sequence that has no result file are false negatives.
 
     Args:
-        mot_folder (str): ``posetrack_mot/mot/val`` of PoseTrack21.
-        result_folder (str): Folder of ``<sequence>`` or ``<sequence>.txt``.
-        use_ignore_regions (bool): As in :class:`PoseTrackMOTMetric`.
+        mot_folder: ``posetrack_mot/mot/val`` of PoseTrack21.
+        result_folder: Folder of ``<sequence>`` or ``<sequence>.txt``.
+        use_ignore_regions: As in :class:`PoseTrackMOTMetric`.
 
     Returns:
-        dict[str, MOTCounts]: The counts of each sequence; add them for the
-        overall ones.
+        The counts of each sequence; add them for the overall ones.
 
     Raises:
         InputError: There is no such folder, or a file is malformed.

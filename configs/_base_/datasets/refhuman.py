@@ -29,7 +29,8 @@ train_pipeline = [
                         dict(
                             type='RefRandomCrop',
                             crop_type='absolute_range',
-                            crop_size=(384, 600)),
+                            crop_size=(384, 600),
+                            area_of_box=False),  # True: as released
                         dict(
                             type='RandomChoiceResize',
                             resize_type='RefResize',

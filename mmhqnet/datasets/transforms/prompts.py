@@ -100,13 +100,24 @@ class RefRandomCrop(PromptTransform, HumanRandomCrop):
     Where a point is no longer on the visible part of the person, points and
     scribbles are drawn anew. A picture without any of the person is given up:
     the data set takes another one.
+
+    Args:
+        area_of_box (bool): Whether a person's area becomes that of what is
+            left of its box, as released; otherwise it shrinks as the box
+            does.
     """
+
+    def __init__(self, *args, area_of_box: bool = False, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.area_of_box = area_of_box
 
     def transform(self, results: dict) -> Optional[dict]:
         """Crop picture, labels and prompt."""
         results = super().transform(results)
         if results is None or not len(results['gt_masks']):
             return None
+        if self.area_of_box:
+            results['gt_areas'] = results['gt_bboxes'].areas.numpy()
         prompt = results['prompt']
         if isinstance(prompt, Text):
             return results

@@ -232,8 +232,9 @@ class UniPHD(DeformableDETR):
         for prompt in prompts:
             images = prompt['images']
             if prompt['kind'] not in KINDS:
-                raise InputError(f'UniPHD knows no prompts of the kind '
-                                 f'{prompt["kind"]!r}, only {", ".join(KINDS)}')
+                raise InputError('UniPHD knows no prompts of the kind '
+                                 f'{prompt["kind"]!r}; use one of '
+                                 f'{", ".join(KINDS)}')
             if prompt['kind'] == 'text':
                 tokens.append(
                     self.prompt_encoder.encode_text(images, prompt['words'],

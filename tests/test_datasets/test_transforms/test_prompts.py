@@ -97,6 +97,17 @@ def test_a_crop_without_the_person_is_given_up():
                    for result in results if result is not None)
 
 
+def test_areas_of_boxes_as_released():
+    for area_of_box in (False, True):
+        crop = build('RefRandomCrop', crop_size=(40, 40),
+                     area_of_box=area_of_box)
+        np.random.seed(1)
+        result = crop(dict(sample(Text('left')), gt_areas=np.float32([400])))
+        box, = result['gt_bboxes'].areas.tolist()
+        expected = box if area_of_box else 400 * box / 800
+        np.testing.assert_allclose(result['gt_areas'], [expected])
+
+
 def test_only_offered_kinds_are_drawn():
     choose = build('SamplePrompt', weights=dict(point=100.))
     offer = dict(

@@ -99,7 +99,7 @@ def test_a_crop_without_the_person_is_given_up():
 
 def test_areas_of_boxes_as_released():
     for area_of_box in (False, True):
-        crop = build('RefRandomCrop', crop_size=(40, 40),
+        crop = build('RefRandomCrop', crop_size=(75, 30),
                      area_of_box=area_of_box)
         np.random.seed(1)
         result = crop(dict(sample(Text('left')), gt_areas=np.float32([400])))

@@ -1,0 +1,76 @@
+"""tools/analysis_tools/info.py on checkpoints and configs."""
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmhqnet.testing import tiny_config
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = runpy.run_path(str(ROOT / 'tools/analysis_tools/info.py'))['main']
+
+
+@pytest.fixture
+def facts(capsys):
+
+    def read(path):
+        MAIN([str(path), '--json'])
+        return json.loads(capsys.readouterr().out)
+
+    return read
+
+
+@pytest.fixture
+def config():
+    return Config(dict(model=tiny_config(('mask', 'age'))))
+
+
+def test_checkpoint_of_a_training(facts, config, tmp_path):
+    path = tmp_path / 'x.pth'
+    meta = dict(
+        cfg=config.pretty_text,
+        epoch=7,
+        dataset_meta=dict(classes=('person', )))
+    torch.save(
+        dict(
+            meta=meta,
+            optimizer={},
+            state_dict=dict(a=torch.ones(2, 3), b=torch.ones(1))), path)
+    found = facts(path)
+    assert found['weights'] == 7 and found['epoch'] == 7
+    assert found['can be resumed'] and found['classes'] == ['person']
+    assert sorted(found['tasks']) == ['age', 'box', 'mask']
+    assert found['model'] == 'HQNet' and found['parameters'] > 100_000
+
+
+def test_weights_alone(facts, tmp_path, capsys):
+    path = tmp_path / 'x.pth'
+    torch.save(dict(a=torch.ones(2, 3)), path)
+    found = facts(path)
+    assert found['weights'] == 6 and not found['can be resumed']
+    assert 'holds no config' in found['config']
+    MAIN([str(path)])
+    assert 'weights         6\n' in capsys.readouterr().out
+
+
+def test_config(facts, config, tmp_path):
+    path = tmp_path / 'mine.py'
+    config.dump(path)
+    found = facts(path)
+    assert found['backbone'] == 'ResNet'
+    assert sorted(found['tasks']) == ['age', 'box', 'mask']
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize('name', ['none.py', 'none.pth', 'text.pth'])
+def test_bad_files(name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('text.pth').write_text('no checkpoint')
+    with pytest.raises(SystemExit) as end:
+        MAIN([name])
+    assert end.value.code == 2
+    error, = capsys.readouterr().err.splitlines()
+    assert name in error

@@ -25,6 +25,7 @@ TASK_HEADS = dict(
 def tiny_config(
         tasks=('mask', 'pose', 'gender', 'age'), num_queries=20,
         embed_dims=DIMS):
+    """Config of a HQNet with 2 + 2 layers and some of ``TASK_HEADS``."""
     attention = dict(embed_dims=embed_dims, dropout=0.0)
     ffn = dict(embed_dims=embed_dims, feedforward_channels=DIMS, ffn_drop=0.0)
     return copy.deepcopy(
@@ -105,6 +106,7 @@ def randomise(module, std=0.1):
 
 
 def build_model(cfg=None, dtype=torch.float64, seed=0, std=0.1):
+    """A model, by default the tiny one, with noise on all parameters."""
     torch.manual_seed(seed)
     model = MODELS.build(cfg or tiny_config())
     model.init_weights()

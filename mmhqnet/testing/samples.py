@@ -20,6 +20,13 @@ def make_sample(num_persons=3,
                 seed=0,
                 ori_shape=None,
                 dtype=torch.float64):
+    """An image's persons, ellipses in boxes, with every label known.
+
+    Args:
+        img_shape: (h, w) of the image.
+        canvas: (h, w) that the batch is padded to, by default the same.
+        ori_shape: (h, w) of the photo, by default the same.
+    """
     height, width = img_shape
     ori_shape = ori_shape or img_shape
     rng = np.random.default_rng(seed)

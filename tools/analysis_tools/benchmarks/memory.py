@@ -32,7 +32,9 @@ def row_b7(options: Options) -> Row:
         ('predict: all tasks / DINO', 'hqnet', 'dino', predict_size, 1.25),
         ('predict: naive / ours', 'naive', 'hqnet', predict_size,
          None), (f'training step of {NUM_PERSONS} persons: all tasks / DINO',
-                 'hqnet_step', 'dino_step', train_size, 1.4)):
+                 'hqnet_step', 'dino_step', train_size,
+                 1.4), ('training step: encoder.num_cp=6 / 0',
+                        'checkpointing_step', 'hqnet_step', train_size, 0.95)):
         peaks = [measure_peak(side, size, options) for side in (over, under)]
         pixels = size[0] * size[1] // 16
         checks.append(
@@ -51,8 +53,8 @@ def measure_peak(side: str, size: tuple, options: Options) -> int:
     """Peak memory of one side in a fresh process.
 
     Args:
-        side (str): 'hqnet', 'part_queries', 'naive' or 'dino', with '_step'
-            for a training step.
+        side (str): 'hqnet', 'part_queries', 'naive', 'checkpointing' or
+            'dino', with '_step' for a training step.
         size (tuple[int, int]): Height and width of the image.
         options (Options): How to measure.
 
@@ -87,6 +89,9 @@ def _send_peak(sender, side: str, size: tuple, options: Options) -> None:
         model = build(options)
         if side == 'naive':
             model = naive.make_naive(model)
+        if side == 'checkpointing_step':
+            for layer in model.encoder.layers:
+                layer.checkpointing = True
         if side.endswith('_step'):
             step = training.train_step(model,
                                        training.make_data(NUM_PERSONS, size),

@@ -5,8 +5,6 @@ import cv2
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
-from mmdet.structures.mask import BitmapMasks
-from mmengine.structures import InstanceData
 
 from .measure import Options
 
@@ -90,46 +88,6 @@ def make_empty_sample(size: Tuple[int, int], seed: int = 0) -> DetDataSample:
             ori_shape=size,
             batch_input_shape=size,
             scale_factor=(1., 1.)))
-
-
-def make_sample(num_persons: int,
-                size: Tuple[int, int],
-                seed: int = 0) -> DetDataSample:
-    """A training sample as our pipeline packs it.
-
-    Args:
-        num_persons (int): How many.
-        size (tuple[int, int]): Height and width of the image.
-        seed (int): Of the random numbers.
-
-    Returns:
-        DetDataSample: With ``gt_instances``.
-    """
-    persons = make_persons(num_persons, size, seed)
-    masks = np.zeros((num_persons, *size), np.uint8)
-    for mask, person in zip(masks, persons):
-        polygon = np.reshape(person['segmentation'][0], (-1, 2))
-        cv2.fillPoly(mask, [polygon.round().astype(np.int32)], 1)
-
-    def column(field: str, dtype=torch.float32) -> torch.Tensor:
-        return torch.tensor([person[field] for person in persons], dtype=dtype)
-
-    bboxes = column('bbox')
-    bboxes[:, 2:] += bboxes[:, :2]
-    keypoints = column('keypoints').unflatten(1, (-1, 3))
-    sample = make_empty_sample(size, seed)
-    sample.gt_instances = InstanceData(
-        bboxes=bboxes,
-        labels=torch.zeros(num_persons, dtype=torch.long),
-        masks=BitmapMasks(masks, *size),
-        mask_valid=torch.ones(num_persons, dtype=torch.bool),
-        keypoints=keypoints[..., :2].contiguous(),
-        keypoints_visible=keypoints[..., 2].contiguous(),
-        areas=column('area'),
-        genders=column('gender', torch.long),
-        ages=column('age', torch.long))
-    sample.ignored_instances = sample.gt_instances[:0]
-    return sample
 
 
 def make_inputs(size: Tuple[int, int],

@@ -8,13 +8,14 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from mmhqnet.ops import deformable_attention, functional, levels
+from mmhqnet.testing import make_sample
 
 from . import peers
 from .device_waits import DeviceWaits
 from .limits import count_macs, mac_limit
 from .measure import Options, interleave
 from .optimizer import optim_wrapper_config, silently
-from .people import make_photo, make_sample
+from .people import make_photo
 from .report import Check, Row
 
 SIZE = (512, 512)
@@ -37,7 +38,10 @@ def make_data(num_persons: int, size: tuple, batch_size: int = 1) -> dict:
             torch.from_numpy(make_photo(size, seed)).permute(2, 0, 1)
             for seed in seeds
         ],
-        data_samples=[make_sample(num_persons, size, seed) for seed in seeds])
+        data_samples=[
+            make_sample(num_persons, size, seed=seed, dtype=torch.float32)
+            for seed in seeds
+        ])
 
 
 def train_step(model: nn.Module, data: dict,

@@ -41,14 +41,9 @@ def _innermost_line(error: InputError) -> str:
 
 
 def one_line_errors(main):
-    """Decorate a tool's ``main``: an :class:`InputError` ends it in one line.
+    """Let an :class:`InputError` end a tool's ``main`` in one line.
 
-    Args:
-        main (Callable): The entry point of a command-line tool.
-
-    Returns:
-        Callable: ``main`` that prints ``error: <message>`` to stderr and
-        exits with status 2 when the input is at fault.
+    It prints ``error: <message>`` to stderr and exits with status 2.
     """
 
     @functools.wraps(main)

@@ -43,11 +43,8 @@ def check_stack() -> None:
 def check_version(name: str, version: str, minimum: str, newest: str) -> None:
     """Compare one version with what is supported.
 
-    Args:
-        name (str): Module name.
-        version (str): Its version, e.g. ``'2.13.0+cpu'``.
-        minimum (str): Oldest version that works.
-        newest (str): Newest release line (``major.minor``) that was tried.
+    ``minimum`` is the oldest version that works, ``newest`` the newest release
+    line (``major.minor``) that was tried.
 
     Raises:
         ImportError: ``version`` is older than ``minimum``.

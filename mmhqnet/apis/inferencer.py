@@ -58,14 +58,14 @@ class HQNetInferencer(DetInferencer):
     - Arrays are BGR everywhere, as ``mmcv.imread`` gives them.
 
     Args:
-        model (str | Path | Config, optional): Config file, config, or a name
+        model: Config file, config, or a name
             of the model zoo. None takes the config in the checkpoint.
-        weights (str | Path, optional): Checkpoint, a file or an address.
-        device (str, optional): What is available by default.
-        tasks (Sequence[str], optional): Task heads to compute, as the config
+        weights: Checkpoint, a file or an address.
+        device: What is available by default.
+        tasks: Task heads to compute, as the config
             names them (``'mask'``, ``'pose'``, ...); all by default. Boxes
             are always found.
-        attributes (bool): Whether to compute gender, age and whatever else
+        attributes: Whether to compute gender, age and whatever else
             is said about a person.
         **kwargs: ``palette`` and ``show_progress`` of ``DetInferencer``.
 
@@ -119,11 +119,11 @@ class HQNetInferencer(DetInferencer):
             source: Files, folders, patterns, arrays, PIL images, videos,
                 cameras, streams, and lists and iterators of them; see
                 :func:`mmhqnet.apis.sources.read_frames`.
-            batch_size (int): Images that the model sees at once; 1 answers
+            batch_size: Images that the model sees at once; 1 answers
                 soonest.
-            every, start, stop (int): Frames to look at, as ``range(start,
+            every, start, stop: Frames to look at, as ``range(start,
                 stop, every)``.
-            score_thr (float): Persons that score less are left out, and
+            score_thr: Persons that score less are left out, and
                 their masks are never drawn.
 
         Yields:
@@ -202,7 +202,7 @@ class HQNetInferencer(DetInferencer):
         Args:
             inputs: As for :meth:`stream`.
             *args, **kwargs: See mmdet's ``DetInferencer``.
-            out_dir (str | Path): Pictures go to its ``vis``, and with
+            out_dir: Pictures go to its ``vis``, and with
                 ``no_save_pred=False`` JSON files to its ``preds``, named
                 after the image, or after its position if it is an array.
 
@@ -253,8 +253,8 @@ class HQNetInferencer(DetInferencer):
         """Turn the predictions for an image into plain lists and numbers.
 
         Args:
-            data_sample (DetDataSample): With ``pred_instances``.
-            pred_out_dir (str): The JSON file goes to its ``preds``; '' writes
+            data_sample: With ``pred_instances``.
+            pred_out_dir: The JSON file goes to its ``preds``; '' writes
                 none.
 
         Returns:
@@ -294,8 +294,8 @@ class HQNetInferencer(DetInferencer):
         of arrays by another count than their JSON files.
 
         Args:
-            inputs (Sequence[Frame]): The images.
-            preds (list[DetDataSample]): Their predictions.
+            inputs: The images.
+            preds: Their predictions.
             return_vis, show, no_save_vis, img_out_dir, **kwargs: See mmdet's
                 ``DetInferencer``.
 

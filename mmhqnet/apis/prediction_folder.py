@@ -22,8 +22,8 @@ class PredictionFolder:
     The file gets a line per image as soon as it is done.
 
     Args:
-        folder (str): Made if it is not there.
-        resume (bool): Keep what an earlier run did; otherwise it must not
+        folder: Made if it is not there.
+        resume: Keep what an earlier run did; otherwise it must not
             have done anything here.
 
     Raises:
@@ -87,9 +87,9 @@ class PredictionFolder:
         """Write what was found in an image.
 
         Args:
-            persons (Persons): The line.
-            picture (ndarray, optional): (H, W, 3) BGR.
-            rate (float): Frames per second of a new video.
+            persons: The line.
+            picture: (H, W, 3) BGR.
+            rate: Frames per second of a new video.
         """
         if picture is not None:
             self._write_picture(persons, picture, rate)
@@ -149,13 +149,13 @@ def predict_to_folder(inferencer,
     ``every``, ``start`` and ``stop`` are for videos and streams.
 
     Args:
-        inferencer (HQNetInferencer): Finds it.
-        sources (list): Paths, patterns, addresses, numbers of cameras.
-        out (str, optional): See :class:`PredictionFolder`; None writes
+        inferencer: Finds it.
+        sources: Paths, patterns, addresses, numbers of cameras.
+        out: See :class:`PredictionFolder`; None writes
             nothing.
-        resume (bool): Skip what is done in ``out``.
-        pictures (bool): Whether to draw.
-        blur (str, optional): ``face`` or ``person``.
+        resume: Skip what is done in ``out``.
+        pictures: Whether to draw.
+        blur: ``face`` or ``person``.
         **kwargs: Of :meth:`HQNetInferencer.stream`.
     """
     if out is None:

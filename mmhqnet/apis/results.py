@@ -77,14 +77,14 @@ class Persons(Sequence):
     arrays under the names of ``pred_instances``.
 
     Attributes:
-        image (ndarray, optional): (H, W, 3) BGR.
-        name (str): What outputs for the image are called.
-        path (str, optional): Its file.
-        index (int, optional): Number of the frame within its video.
-        time (float, optional): Seconds since the beginning of the video.
-        error (str, optional): Why the image could not be read.
-        rate (float, optional): Frames per second of the video.
-        columns (dict): n arrays or, of masks, run-length codes, by field.
+        image: (H, W, 3) BGR.
+        name: What outputs for the image are called.
+        path: Its file.
+        index: Number of the frame within its video.
+        time: Seconds since the beginning of the video.
+        error: Why the image could not be read.
+        rate: Frames per second of the video.
+        columns: n arrays or, of masks, run-length codes, by field.
     """
 
     def __init__(self,
@@ -166,8 +166,8 @@ class Persons(Sequence):
         """Entries of a COCO result file.
 
         Args:
-            image_id (int): Of the image in the annotation file.
-            kind (str): ``bbox``, ``segm`` or ``keypoints``.
+            image_id: Of the image in the annotation file.
+            kind: ``bbox``, ``segm`` or ``keypoints``.
 
         Raises:
             InputError: If the model does not predict that.
@@ -259,9 +259,9 @@ class Persons(Sequence):
         """Draw the persons.
 
         Args:
-            image (ndarray, optional): (H, W, 3) BGR to draw on; the image
+            image: (H, W, 3) BGR to draw on; the image
                 itself by default.
-            blur (str, optional): ``face`` or ``person``, see
+            blur: ``face`` or ``person``, see
                 :meth:`blurred`.
 
         Returns:

@@ -2,8 +2,8 @@
 
 Written down as pairs of parts: a part's name in the release, its name here,
 and a module without memory whose weights have the names and shapes of both
-(method 8). The release keeps all seven copies of a branch, the decoder's six and
-the one of the encoder's proposals, in this order, as we do.
+(method 8). The release keeps all seven copies of a branch, the decoder's six
+and the one of the encoder's proposals, in this order, as we do.
 """
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
@@ -26,8 +26,8 @@ class Weight(NamedTuple):
     """A weight of the release.
 
     Attributes:
-        official (str): Its name in the release.
-        name (str): Its name in :class:`HQNet`.
+        official: Its name in the release.
+        name: Its name in :class:`HQNet`.
         shape (tuple[int]): Its shape in both.
     """
     official: str
@@ -45,7 +45,7 @@ def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     ``pose``, ``gender`` and ``age``.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights of the released HQNet with
+        state_dict: Weights of the released HQNet with
             ResNet-50, or a checkpoint with them in ``state_dict``. Names may
             have the prefix ``module.``.
 

@@ -16,15 +16,15 @@ def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
     """Read a checkpoint onto the CPU.
 
     Args:
-        path (str): File, or address that mmengine can open.
-        weights_only (bool, optional): True refuses, on every PyTorch, a file
-            that is more than tensors, plain containers and text, because
-            building anything else can run code that the file brings along.
-            By default PyTorch 2.6 or newer refuses it, and older ones trust
-            files, but not what comes from an address.
+        path: File, or address that mmengine can open.
+        weights_only: True refuses, on every PyTorch, what is more than
+            tensors, plain containers and text, because building anything
+            else can run code that the file brings along. By default PyTorch
+            2.6 or newer refuses it, and older ones trust files, but not what
+            comes from an address.
 
     Returns:
-        dict: The checkpoint; with the weights in ``state_dict``.
+        The checkpoint; with the weights in ``state_dict``.
 
     Raises:
         InputError: If it is missing, damaged, unsafe or not a checkpoint.
@@ -68,12 +68,7 @@ def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
     """See to it that every weight of the model is in the checkpoint.
 
     Weights that the model has no use for (of a task that is switched off)
-    are fine.
-
-    Args:
-        model (nn.Module): The model to be loaded.
-        state_dict (dict): Weights by name.
-        path (str): Where they come from, for the message.
+    are fine. ``path`` is where they come from, for the message.
 
     Raises:
         InputError: If weights are missing or have another shape.
@@ -98,10 +93,6 @@ def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
 
 def write_weights(weights: Dict[str, Tensor], path: str) -> None:
     """Write weights as a checkpoint for testing or for ``load_from``.
-
-    Args:
-        weights (dict[str, Tensor]): Weights by name.
-        path (str): File to write; its folder is made.
 
     Raises:
         InputError: If it cannot be written.

@@ -19,11 +19,8 @@ _KNOWN_TYPE = re.compile(r'\w+|(mmhqnet|mmdet|mmengine|mmcv|mmpose)\.'
 def stored_config(checkpoint: dict, path: str) -> Config:
     """The config that a checkpoint was trained with.
 
-    Modules in its ``custom_imports`` are not imported.
-
-    Args:
-        checkpoint (dict): As :func:`read_checkpoint` gives it.
-        path (str): Where it comes from, for the message.
+    Modules in its ``custom_imports`` are not imported. ``path`` is where the
+    checkpoint comes from, for the message.
 
     Raises:
         InputError: If there is none, if it is more than literals,

@@ -5,9 +5,8 @@ def register_all_modules(init_default_scope: bool = True) -> None:
     when it is built. This is for code that wants all of it now, such as
     :func:`mmengine.hub.get_model`.
 
-    Args:
-        init_default_scope (bool): Make ``mmdet``, where our modules are
-            registered as well, the default scope.
+    ``init_default_scope`` makes ``mmdet``, where our modules are registered as
+    well, the default scope.
     """
     from mmdet.utils import register_all_modules as register_mmdet_modules
     register_mmdet_modules(init_default_scope)

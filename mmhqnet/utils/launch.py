@@ -22,14 +22,10 @@ from mmhqnet.errors import InputError, missing_file
 def load_config(args: Namespace) -> Config:
     """Read the config that a tool is called with.
 
-    Args:
-        args (argparse.Namespace): ``config``, ``cfg_options``, ``launcher``
-            and ``work_dir`` of the command line.
-
     Returns:
-        Config: With the options of the command line. Its ``work_dir`` comes
-        from the command line, else from the config, else from the config
-        file's name.
+        With the options of the command line: ``cfg_options``, ``launcher``,
+        and ``work_dir``, else that of the config, else one that is named
+        after the config file.
 
     Raises:
         InputError: If the config is missing, broken or does not take an
@@ -74,10 +70,8 @@ def read_config(path: str) -> Config:
 def checked_start(cfg: Config) -> Optional[dict]:
     """Read what ``load_from`` names, before the runner does it with less care.
 
-    An address becomes the path of a local copy in the config.
-
-    Returns:
-        dict | None: The checkpoint; None if the config names none.
+    An address becomes the path of a local copy in the config. Without
+    ``load_from`` there is None.
 
     Raises:
         InputError: If it is missing, damaged, unsafe or not a checkpoint.

@@ -20,10 +20,10 @@ def blur_persons(image: np.ndarray, persons: Sequence[Any],
     margin, else its box.
 
     Args:
-        image (ndarray): (H, W, 3).
-        persons (Sequence): With ``bbox`` and what else there is, see
+        image: (H, W, 3).
+        persons: With ``bbox`` and what else there is, see
             :class:`mmhqnet.apis.Person`.
-        what (str): ``'face'`` or ``'person'``.
+        what: ``'face'`` or ``'person'``.
     """
     if what not in BLURS:
         raise InputError(f'blur is {what!r}, must be face or person')

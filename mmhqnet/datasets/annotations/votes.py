@@ -25,9 +25,8 @@ PersonVotes = Dict[str, Dict[str, float]]
 def majority(votes: Sequence[int]) -> Optional[int]:
     """The most frequent vote, for classes without an order.
 
-    Returns:
-        int | None: None if several classes are equally frequent; such a
-        person is better left unlabelled (our choice).
+    None if several classes are equally frequent; such a person is better left
+    unlabelled (our choice).
     """
     modes = _modes(votes)
     return int(modes[0]) if len(modes) == 1 else None
@@ -82,12 +81,8 @@ def age_consistency(votes: Sequence[Sequence[float]], n: float) -> float:
     without the outliers; the votes counted are all of them. Where persons
     have different numbers of votes, every vote counts the same.
 
-    Args:
-        votes (Sequence[Sequence[float]]): The votes on each person's age.
-        n (float): The tolerance in years, included.
-
     Returns:
-        float: A fraction in [0, 1]; nan without votes.
+        A fraction in [0, 1]; nan without votes.
     """
     distances = [
         np.abs(np.asarray(ages) - apparent_age(ages)) for ages in votes if ages
@@ -129,14 +124,13 @@ def read_votes(
     nobody votes twice on the same thing.
 
     Args:
-        path (str): The file.
-        age_groups (Sequence[str], optional): Names of the age groups from
-            the youngest to the oldest. Defaults to None, the file holds
-            their numbers, from 0.
+        path: The file.
+        age_groups: Names of the age groups from the youngest to the oldest;
+            without, the file holds their numbers, from 0.
 
     Returns:
-        dict[int, dict]: For each annotation id, for each attribute, the
-        votes by annotator; age groups as numbers.
+        For each annotation id, for each attribute, the votes by annotator;
+        age groups as numbers.
 
     Raises:
         InputError: The file is malformed; names the line.

@@ -1,7 +1,7 @@
 # The whole method, small enough to learn drawn people on a CPU in minutes.
 _base_ = [
     '../_base_/models/hqnet_r50.py', '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/schedule_100e.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
 ]
 attention = dict(embed_dims=128)
 ffn = dict(embed_dims=128, feedforward_channels=512)
@@ -55,30 +55,9 @@ model = dict(
         ])),
     test_cfg=dict(max_per_img=30))
 
-max_iters = 1900
-train_cfg = dict(
-    _delete_=True,
-    type='IterBasedTrainLoop',
-    max_iters=max_iters,
-    val_interval=max_iters)
-optim_wrapper = dict(
-    optimizer=dict(lr=0.001, fused=True),
-    clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(
-        custom_keys=dict(
-            backbone=dict(lr_mult=1.0), sampling_offsets=dict(lr_mult=0.1))))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=100,
-        end=max_iters,
-        eta_min=0)
-]
 default_hooks = dict(
     logger=dict(interval=25),
-    checkpoint=dict(by_epoch=False, interval=max_iters, max_keep_ckpts=1))
+    checkpoint=dict(
+        by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
 log_processor = dict(by_epoch=False)
-randomness = dict(seed=0)  # short trainings differ from seed to seed
 visualizer = dict(min_side=480)  # labels on small images stay readable

@@ -23,12 +23,10 @@ def convert_mobilenetv2(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     older releases (``features.2.conv.0``). The classifier is left out.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights, or a checkpoint with them in
-            ``state_dict``. Names may have the prefix ``module.``.
+        state_dict: Weights, or a checkpoint with them in ``state_dict``.
 
     Returns:
-        dict[str, Tensor]: Weights for ``init_cfg`` of mmdet's
-        ``MobileNetV2``.
+        Weights for ``init_cfg`` of mmdet's ``MobileNetV2``.
 
     Raises:
         InputError: If it is no MobileNetV2.

@@ -103,7 +103,10 @@ class PartQueryLayer(BaseModule):
         self.iteration = SelectiveIteration(part_dims)
         # NOTE mmcv's default dropout is whatever was asked for before.
         self.attention = MultiheadAttention(
-            part_dims, num_heads, dropout=0.0, batch_first=True)
+            part_dims,
+            num_heads,
+            dropout_layer=dict(type='Dropout', drop_prob=0.0),
+            batch_first=True)
         self.attention_norm = nn.LayerNorm(part_dims)
         self.ffn = FFN(part_dims, feedforward_channels)
         self.ffn_norm = nn.LayerNorm(part_dims)

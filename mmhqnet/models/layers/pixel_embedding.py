@@ -1,7 +1,7 @@
 """The stride-4 pixel embedding that masks are read from (method 1.4)."""
-import torch.nn.functional as F
 from typing import Optional
 
+import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, xavier_init
 from torch import Tensor, nn

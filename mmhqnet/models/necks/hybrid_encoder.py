@@ -24,15 +24,12 @@ class HybridEncoder(BaseModule):
     aggregation for its fusion.
 
     Args:
-        in_channels (Sequence[int]): Channels of the backbone's maps, finest
-            first.
-        out_channels (int): Channels of the encoded maps.
-        num_csp_blocks (int): Blocks of each fusion.
-        use_depthwise (bool): Whether fusions use depthwise convolutions.
-        num_heads (int): Heads of the attention.
-        feedforward_channels (int): Hidden channels of its FFN.
-        norm_cfg (dict): Normalisation of the convolutions; that of groups
-            works with any number of images in a batch.
+        in_channels: Channels of the backbone's maps, finest first.
+        num_csp_blocks: Blocks of each fusion.
+        num_heads: Heads of the attention.
+        feedforward_channels: Hidden channels of its FFN.
+        norm_cfg: Normalisation of the convolutions; that of groups works with
+            any number of images in a batch.
     """
 
     def __init__(
@@ -41,7 +38,6 @@ class HybridEncoder(BaseModule):
         out_channels: int = 128,
         *,
         num_csp_blocks: int = 1,
-        use_depthwise: bool = False,
         num_heads: int = 8,
         feedforward_channels: int = 512,
         norm_cfg: dict = dict(type='GN', num_groups=8)
@@ -54,9 +50,12 @@ class HybridEncoder(BaseModule):
         self.positional_encoding = SinePositionalEncoding(
             num_feats=out_channels // 2, normalize=True)
         # NOTE mmcv's default dropout is whatever was asked for before.
+        no_dropout = dict(type='Dropout', drop_prob=0.0)
         self.attention = DetrTransformerEncoderLayer(
             self_attn_cfg=dict(
-                embed_dims=out_channels, num_heads=num_heads, dropout=0.0),
+                embed_dims=out_channels,
+                num_heads=num_heads,
+                dropout_layer=no_dropout),
             ffn_cfg=dict(
                 embed_dims=out_channels,
                 feedforward_channels=feedforward_channels))
@@ -64,7 +63,6 @@ class HybridEncoder(BaseModule):
             [out_channels] * len(self.projections),
             out_channels,
             num_csp_blocks=num_csp_blocks,
-            use_depthwise=use_depthwise,
             norm_cfg=norm_cfg)
 
     def init_weights(self) -> None:
@@ -78,12 +76,11 @@ class HybridEncoder(BaseModule):
         """Encode all maps but the finest.
 
         Args:
-            maps (Sequence[Tensor]): Maps of the backbone, (bs, C_i, H_i,
-                W_i), finest first, each half the size of the one before.
+            maps: (bs, C_i, H_i, W_i), each half the size of the one before.
 
         Returns:
-            tuple[Tensor]: The first map as it is, and the others encoded,
-            (bs, out_channels, H_i, W_i).
+            The first map as it is, and the others encoded, (bs, out_channels,
+            H_i, W_i).
         """
         finest, *maps = maps
         maps = [project(feat) for project, feat in zip(self.projections, maps)]

@@ -12,6 +12,7 @@ SIZE = (800, 800)
 PERSONS = (1, 3, 6, 12, 25, 50)
 AS_SHIPPED = 'HQNet as shipped (keeps 100 persons)'
 AS_MANY = 'HQNet, keeps as many persons as there are'
+LITE = 'HQNet-Lite-s, keeps as many persons as there are'
 Curve = Dict[int, float]
 
 
@@ -34,11 +35,11 @@ def row_b3(options: Options) -> Row:
     hqnet = peers.build_hqnet(options)
     shipped = hqnet.bbox_head.test_cfg.max_per_img
 
-    def keep(kept, number):
-        predict = predictor(hqnet, size, options, seed=number)
+    def keep(kept, number, model=hqnet):
+        predict = predictor(model, size, options, seed=number)
 
         def run():
-            limit_detections(hqnet, kept)
+            limit_detections(model, kept)
             return predict()
 
         return run
@@ -60,6 +61,8 @@ def row_b3(options: Options) -> Row:
 
     runs = {(AS_SHIPPED, n): keep(shipped, n) for n in persons}
     runs.update({(AS_MANY, n): keep(n, n) for n in persons})
+    lite = peers.build_lite(options)
+    runs.update({(LITE, n): keep(n, n, lite) for n in persons})
     for name, cascade in build_cascades(options).items():
         runs.update({
             (name, n): cascade.predictor(n, size, options)
@@ -74,19 +77,21 @@ def row_b3(options: Options) -> Row:
         key: count_macs(run)
         for key, run in runs.items() if key[1] in (few, many)
     }
-    for name in list(curves)[2:]:
+    # Targets: with equal backbones, the boxes of DINO, and the light ones.
+    bounds = {('HQNet', 'DINO'): 6., ('HQNet-Lite-s', 'RTMDet-tiny'): 4.}
+    for name in list(curves)[3:]:
         slope = (macs[name, many] - macs[name, few]) / (many - few)
-        gap = macs[AS_SHIPPED, few] - macs[name, few] + slope * few
-        checks.append(
-            Check(
-                f'persons from which HQNet is faster than {name}',
-                crossover(curves[name], curves[AS_SHIPPED]),
-                limit=f'{gap / slope:.1f} ({gap / 1e9:.1f} GMAC, '
-                f'{slope / 1e9:.2f} per person)',
-                # The row is about equal backbones and the boxes of DINO.
-                at_most=6. if name.startswith('DINO') else None,
-                sides=(curves[name][few], curves[AS_SHIPPED][few]),
-                unit=f's with {few}'))
+        for ours, curve in (('HQNet', AS_SHIPPED), ('HQNet-Lite-s', LITE)):
+            gap = macs[curve, few] - macs[name, few] + slope * few
+            checks.append(
+                Check(
+                    f'persons from which {ours} is faster than {name}',
+                    crossover(curves[name], curves[curve]),
+                    limit=f'{gap / slope:.1f} ({gap / 1e9:.1f} GMAC, '
+                    f'{slope / 1e9:.2f} per person)',
+                    at_most=bounds.get((ours, name.split(' ')[0])),
+                    sides=(curves[name][few], curves[curve][few]),
+                    unit=f's with {few}'))
     return Row(checks, curves=curves)
 
 
@@ -129,8 +134,9 @@ def draw(curves: Dict[str, Curve], machine: dict):
     from matplotlib.figure import Figure
     figure = Figure(figsize=(8, 5.5), layout='constrained')
     axes = figure.subplots()
-    styles = ('-', '--', '-', '-', '-')
-    colours = ('#cc3311', '#cc3311', '#0077bb', '#009988', '#999999')
+    styles = ('-', '--', '-', '-', '-', '-')
+    colours = ('#cc3311', '#cc3311', '#ee7733', '#0077bb', '#009988',
+               '#999999')
     for (name, curve), style, colour in zip(curves.items(), styles, colours):
         axes.plot(
             list(map(int, curve)),

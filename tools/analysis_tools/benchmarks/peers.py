@@ -22,6 +22,7 @@ from mmhqnet.registry import MODELS
 from .measure import Options
 
 MODEL = Path(__file__).parents[3] / 'configs/_base_/models/hqnet_r50.py'
+LITE = MODEL.with_name('hqnet-lite-s_mobilenetv2.py')
 POSE_PEER = ('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
              'td-hm_res50_8xb64-210e_coco-256x192.py')
 LIGHT_POSE_PEER = ('mmpose::body_2d_keypoint/rtmpose/coco/'
@@ -122,6 +123,20 @@ def build_part_queries(options: Options) -> nn.Module:
     """
     config = hqnet_config(options)
     config.bbox_head.task_heads.pose.refine = dict(type='PartQueryRefiner')
+    return build(config, options)
+
+
+def build_lite(options: Options) -> nn.Module:
+    """HQNet-Lite-s with all tasks.
+
+    Args:
+        options (Options): Size and device.
+
+    Returns:
+        nn.Module: The model.
+    """
+    config = Config.fromfile(LITE).model
+    config.backbone.init_cfg = None
     return build(config, options)
 
 

@@ -6,11 +6,10 @@ _base_ = [
 max_epochs = 20
 train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(
-    paramwise_cfg=dict(
-        custom_keys={
-            'backbone': dict(lr_mult=0.1),
-            'text_encoder': dict(lr_mult=0.1)
-        }))
+    paramwise_cfg=dict(custom_keys={
+        'backbone': dict(lr_mult=0.1),
+        'text_encoder': dict(lr_mult=0.1)
+    }))
 param_scheduler = [
     dict(
         type='MultiStepLR',

@@ -33,8 +33,8 @@ model = dict(
             self_attn_cfg=dict(embed_dims=128),
             ffn_cfg=dict(embed_dims=128, feedforward_channels=512))),
     decoder=dict(
-        num_layers=3,
-        layer_cfg=dict(embed_dims=128, feedforward_channels=512)),
+        num_layers=3, layer_cfg=dict(embed_dims=128,
+                                     feedforward_channels=512)),
     positional_encoding=dict(num_feats=64),
     bbox_head=dict(
         embed_dims=128,
@@ -63,8 +63,7 @@ optim_wrapper = dict(
         custom_keys=dict(
             backbone=dict(lr_mult=1.0), sampling_offsets=dict(lr_mult=0.1))))
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
     dict(
         type='CosineAnnealingLR',
         by_epoch=False,

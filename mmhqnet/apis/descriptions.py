@@ -83,11 +83,11 @@ class Description:
     """What a caption says.
 
     Attributes:
-        genders (frozenset[int]): Those it names; two are a contradiction.
-        ages (tuple[float, float]): Youngest and oldest.
-        which (tuple[str, int], optional): Of :data:`WHICH`.
-        where (tuple[int, int], optional): Of :data:`WHERE`.
-        count (int, optional): From 0; -1 is the last.
+        genders: Those it names; two are a contradiction.
+        ages: Youngest and oldest.
+        which: Of :data:`WHICH`.
+        where: Of :data:`WHERE`.
+        count: From 0; -1 is the last.
     """
     genders: frozenset = frozenset()
     ages: Tuple[float, float] = (0, np.inf)
@@ -100,7 +100,7 @@ def parse(caption: str) -> Description:
     """Read a caption.
 
     Args:
-        caption (str): Such as ``'the oldest woman on the left'``.
+        caption: Such as ``'the oldest woman on the left'``.
 
     Returns:
         Description: What it says.
@@ -145,11 +145,11 @@ def choose(description: Description, persons: Mapping[str, Sequence],
     """Find the person that a description means.
 
     Args:
-        description (Description): From :func:`parse`.
-        persons (Mapping[str, Sequence]): Fields of n persons: ``bboxes`` (n,
-            4), ``scores`` (n, ) and, as far as the words need them,
-            ``genders`` and ``ages`` (n, ), -1 where unknown.
-        image_size (tuple[int, int]): (h, w) in the pixels of the boxes.
+        description: From :func:`parse`.
+        persons: Fields of n persons: ``bboxes`` (n, 4), ``scores`` (n, ) and,
+            as far as the words need them, ``genders`` and ``ages`` (n, ), -1
+            where unknown.
+        image_size: (h, w) in the pixels of the boxes.
 
     Returns:
         int, optional: Index of the person; None if nobody fits.
@@ -168,8 +168,8 @@ def choose(description: Description, persons: Mapping[str, Sequence],
         kept &= (ages >= youngest) & (ages <= oldest) & (ages >= 0)
     inds = np.flatnonzero(kept)
     # Best score first, so that it wins all ties.
-    inds = inds[np.argsort(-np.asarray(persons['scores'])[inds],
-                           kind='stable')]
+    inds = inds[np.argsort(
+        -np.asarray(persons['scores'])[inds], kind='stable')]
     if description.count is not None:
         return _count(description, boxes, inds)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2 / image_size[::-1]
@@ -219,8 +219,8 @@ def _extreme(description: Description, persons: Mapping[str, Sequence],
     if description.where is not None:
         axis, side = description.where
         place = centres[inds, axis]
-        inds = inds[np.abs(place - .5) <= .25 if side == 0 else
-                    side * (place - .5) > 0]
+        inds = inds[np.abs(place - .5) <= .25 if side == 0 else side *
+                    (place - .5) > 0]
     if not len(inds):
         return None
     return int(inds[np.argmax(sign * values[inds])])

@@ -19,11 +19,11 @@ def select_person(prompt: Prompt, persons: Mapping[str, Sequence],
     front.
 
     Args:
-        prompt (Point | Scribble | Box | Text): In the pixels of the image.
-        persons (Mapping[str, Sequence]): Fields of n persons, in arrays or
-            CPU tensors: ``bboxes`` (n, 4) and ``scores`` (n, ); ``masks`` (n,
-            h, w), if there are any; ``genders`` and ``ages`` (n, ) for words.
-        image_size (tuple[int, int]): (h, w) of the image.
+        prompt: In the pixels of the image.
+        persons: Fields of n persons, in arrays or CPU tensors: ``bboxes`` (n,
+            4) and ``scores`` (n, ); ``masks`` (n, h, w), if there are any;
+            ``genders`` and ``ages`` (n, ) for words.
+        image_size: (h, w) of the image.
 
     Returns:
         int, optional: Index of the person; None if nobody is there.
@@ -53,8 +53,8 @@ def _share_inside(points: np.ndarray, persons: Mapping[str, Sequence],
                   boxes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Share of the points inside of each person, and the persons' sizes."""
     x, y = points.T
-    in_box = ((x >= boxes[:, :1]) & (x <= boxes[:, 2:3]) &
-              (y >= boxes[:, 1:2]) & (y <= boxes[:, 3:]))
+    in_box = ((x >= boxes[:, :1]) & (x <= boxes[:, 2:3]) & (y >= boxes[:, 1:2])
+              & (y <= boxes[:, 3:]))
     sizes = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     masks = persons.get('masks')
     if masks is None:
@@ -67,8 +67,8 @@ def _share_inside(points: np.ndarray, persons: Mapping[str, Sequence],
     in_mask = masks[:, rows, columns] & inside
     areas = masks.sum((1, 2))
     drawn = areas > 0
-    return (np.where(drawn, in_mask.mean(1), in_box.mean(1)),
-            np.where(drawn, areas, sizes))
+    return (np.where(drawn, in_mask.mean(1),
+                     in_box.mean(1)), np.where(drawn, areas, sizes))
 
 
 def _iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:

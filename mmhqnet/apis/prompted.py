@@ -17,14 +17,15 @@ from mmhqnet.structures import Prompt
 _OF_FILES = ('SamplePrompt', 'LoadHumanAnnotations')
 
 
-def init_prompted(config: str, checkpoint: str,
+def init_prompted(config: str,
+                  checkpoint: str,
                   device: str = 'cpu') -> nn.Module:
     """Build a UniPHD for :func:`predict_prompts`.
 
     Args:
-        config (str): Config file.
-        checkpoint (str): Checkpoint file.
-        device (str): Where it shall compute.
+        config: Config file.
+        checkpoint: Checkpoint file.
+        device: Where it shall compute.
 
     Raises:
         InputError: If the config is not one of UniPHD.
@@ -43,10 +44,9 @@ def predict_prompts(model: nn.Module, image: np.ndarray,
     """Find the person that each prompt means.
 
     Args:
-        model (UniPHD): From :func:`init_prompted`.
-        image (np.ndarray): BGR, (h, w, 3).
-        prompts (Sequence[Text | Point | Scribble]): In pixels of the image;
-            they are computed in one batch.
+        model: From :func:`init_prompted`.
+        image: BGR, (h, w, 3).
+        prompts: In pixels of the image; they are computed in one batch.
 
     Returns:
         list[InstanceData]: For each prompt the groups by falling score, see
@@ -60,8 +60,8 @@ def predict_prompts(model: nn.Module, image: np.ndarray,
     for prompt in prompts:
         prompt.check_inside(width, height)
     steps = [
-        dict(step, type='mmdet.LoadImageFromNDArray') if 'LoadImage' in
-        step['type'] else step
+        dict(step, type='mmdet.LoadImageFromNDArray')
+        if 'LoadImage' in step['type'] else step
         for step in model.cfg.test_dataloader.dataset.pipeline
         if step['type'] not in _OF_FILES
     ]

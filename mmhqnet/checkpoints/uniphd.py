@@ -93,9 +93,9 @@ def convert_uniphd(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     where they are there, for the rest goes with others too.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights by their released names, or a
-            checkpoint with them in ``model`` or ``state_dict``. Names may
-            have the prefix ``module.``.
+        state_dict: Weights by their released names, or a checkpoint with them
+            in ``model`` or ``state_dict``. Names may have the prefix
+            ``module.``.
 
     Returns:
         dict[str, Tensor]: Weights for a strict load.

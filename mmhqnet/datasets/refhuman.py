@@ -28,7 +28,7 @@ class RefHumanDataset(CocoUniHumanDataset):
     the photo, and the ``prompt_kinds`` to choose from.
 
     Args:
-        kinds (str | Sequence[str]): Any of 'text', 'point', 'scribble'.
+        kinds: Any of 'text', 'point', 'scribble'.
         **kwargs: Arguments of :class:`CocoUniHumanDataset`.
 
     Raises:
@@ -75,8 +75,8 @@ class RefHumanDataset(CocoUniHumanDataset):
             instances=persons,
             caption=caption,
             scribbles=scribbles[0] if scribbles else None,
-            prompt_kinds=tuple(
-                kind for kind in self.kinds if persons and available[kind]))
+            prompt_kinds=tuple(kind for kind in self.kinds
+                               if persons and available[kind]))
         return data_info
 
     def _parse_scribbles(self, annotation: dict) -> np.ndarray:
@@ -102,8 +102,7 @@ class RefHumanDataset(CocoUniHumanDataset):
         """Leave out what cannot be asked for, and in training what mmdet's
         ``filter_cfg`` says."""
         usable = [
-            sample for sample in self.data_list
-            if any(sample['prompt_kinds'])
+            sample for sample in self.data_list if any(sample['prompt_kinds'])
         ]
         left_out = len(self.data_list) - len(usable)
         if left_out:

@@ -88,7 +88,7 @@ class Scribble(Positional):
     A scribble of one point is a point.
 
     Args:
-        points (Sequence): n > 0 pairs of x and y.
+        points: n > 0 pairs of x and y.
 
     Raises:
         InputError: If there is no point, or a value is not a finite number.
@@ -211,7 +211,7 @@ def swap_sides(caption: str) -> str:
     """Exchange left and right in a caption, in whole words, keeping case.
 
     Args:
-        caption (str): ``'the Leftmost man, right arm up'``.
+        caption: ``'the Leftmost man, right arm up'``.
 
     Returns:
         str: ``'the Rightmost man, left arm up'``.
@@ -231,7 +231,7 @@ def prompt_from_dict(values: dict) -> Prompt:
     """Read a prompt as JSON has it; the inverse of ``to_dict``.
 
     Args:
-        values (dict): ``kind`` and the prompt's own fields.
+        values: ``kind`` and the prompt's own fields.
 
     Returns:
         Point | Scribble | Box | Text: The prompt.

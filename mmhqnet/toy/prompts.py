@@ -53,21 +53,25 @@ def captions_of(people):
         list[list[str]]: Captions of each person, short ones first; with words
         for the side where there are two or three people.
     """
-    order = np.argsort([person['bbox'][0] + person['bbox'][2] / 2
-                        for person in people])
+    order = np.argsort(
+        [person['bbox'][0] + person['bbox'][2] / 2 for person in people])
     places = POSITIONS.get(len(people), ('', ) * len(people))
     place_of = dict(zip(order.tolist(), places))
-    nouns = [noun_of(person.get('age'), person.get('gender'))
-             for person in people]
+    nouns = [
+        noun_of(person.get('age'), person.get('gender')) for person in people
+    ]
     wordings = []
     for index, person in enumerate(people):
         noun, clothes = nouns[index], person['clothes']
         others = [(other, people[number]['clothes'])
                   for number, other in enumerate(nouns) if number != index]
         # "woman" may also mean an old woman, "person" anybody.
-        alike = [worn for other, worn in others
-                 if noun in ('person', 'child') or other.endswith(noun)
-                 or other in ('person', 'child')]
+        alike = [
+            worn for other, worn in others
+            if noun in ('person',
+                        'child') or other.endswith(noun) or other in ('person',
+                                                                      'child')
+        ]
         ways = []
         if not alike:
             ways.append(noun)
@@ -77,8 +81,10 @@ def captions_of(people):
             ways.append(f'the one in {clothes}')
         if place := place_of[index]:
             side = 'in the middle' if place == 'middle' else f'on the {place}'
-            ways += [f'{place} person', f'{noun} {side}',
-                     f'{noun} in {clothes}, {place}']
+            ways += [
+                f'{place} person', f'{noun} {side}',
+                f'{noun} in {clothes}, {place}'
+            ]
         wordings.append(ways)
     return wordings
 

@@ -13,8 +13,8 @@ def draw_prompt(image: np.ndarray, prompt: Prompt) -> np.ndarray:
     """Draw a prompt; words go below the picture.
 
     Args:
-        image (np.ndarray): RGB, uint8 (h, w, 3).
-        prompt (Point | Scribble | Box | Text): In its pixels.
+        image: RGB, uint8 (h, w, 3).
+        prompt: In its pixels.
 
     Returns:
         np.ndarray: A copy of the image, on a strip for the words; all kinds

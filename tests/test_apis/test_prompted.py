@@ -29,8 +29,7 @@ def model(tmp_path_factory):
             state_dict=weights,
             meta=dict(dataset_meta=dict(classes=('person', )))),
         folder / 'model.pth')
-    return init_prompted(
-        str(folder / 'config.py'), str(folder / 'model.pth'))
+    return init_prompted(str(folder / 'config.py'), str(folder / 'model.pth'))
 
 
 def image():

@@ -77,8 +77,8 @@ def test_in_testing_every_kind_once_and_always_the_same(make, content):
     annotation = content[1]['annotations'][0]
     first = np.reshape(annotation['scribble'], (5, 12, 2))[0]
     # The network's input has 96 instead of 64 pixels.
-    np.testing.assert_allclose(
-        dataset[1]['data_samples'].prompt.points[0], first[5] * 1.5)
+    np.testing.assert_allclose(dataset[1]['data_samples'].prompt.points[0],
+                               first[5] * 1.5)
     np.testing.assert_allclose(dataset[2]['data_samples'].prompt.points,
                                first * 1.5)
     sample = dataset[0]['data_samples']
@@ -96,10 +96,12 @@ def test_only_the_wanted_kinds(make):
 
 
 def test_in_training_kinds_are_drawn(make):
-    pipeline = [dict(type='LoadImageFromFile'),
-                dict(type='LoadHumanAnnotations'),
-                dict(type='SamplePrompt'),
-                dict(type='PackRefInputs', meta_keys=('img_id', ))]
+    pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadHumanAnnotations'),
+        dict(type='SamplePrompt'),
+        dict(type='PackRefInputs', meta_keys=('img_id', ))
+    ]
     np.random.seed(0)
     dataset = make(pipeline=pipeline)
     kinds = [type(dataset[0]['data_samples'].prompt) for _ in range(60)]
@@ -128,8 +130,8 @@ def test_samples_that_ask_for_nothing_are_left_out(make, content):
      'annotation 1: scribble'),
     (lambda samples: samples['annotations'][1].update(image_id=1),
      'make_prompts'),
-    (lambda samples: [image.pop('caption') for image in samples['images']],
-     'no sample has'),
+    (lambda samples: [image.pop('caption')
+                      for image in samples['images']], 'no sample has'),
 ])
 def test_files_at_fault_are_named(make, change, message):
     with pytest.raises(InputError, match=message) as error:

@@ -127,8 +127,8 @@ def objective(layers):
     return total + 0.001 * (torch.from_numpy(weight) * masks).sum()
 
 
-@pytest.mark.parametrize(
-    'name', ['text', 'point', 'padded_text', 'padded_scribble'])
+@pytest.mark.parametrize('name',
+                         ['text', 'point', 'padded_text', 'padded_scribble'])
 def test_outputs_results_and_gradients(model, name, monkeypatch):
     reference = load(name)
     feats, prompt, samples = inputs_of(name, reference)
@@ -245,9 +245,10 @@ def test_criterion():
             assert_close(loss, getattr(reference, f'loss_{theirs}{suffix}'))
             if source == 'out':
                 key = next(
-                    key for key in leaves
-                    if torch.autograd.grad(
-                        loss, leaves[key], retain_graph=True,
+                    key for key in leaves if torch.autograd.grad(
+                        loss,
+                        leaves[key],
+                        retain_graph=True,
                         allow_unused=True)[0] is not None)
                 grad, = torch.autograd.grad(
                     loss, leaves[key], retain_graph=True)

@@ -45,17 +45,16 @@ def test_words_change_sides_as_words(caption, mirrored):
     assert swap_sides(caption) == mirrored
 
 
-@pytest.mark.parametrize(
-    'make', [
-        lambda: Point(float('nan'), 1), lambda: Point('a', 1),
-        lambda: Scribble([]), lambda: Scribble([1, 2]),
-        lambda: Scribble([[1, 2, 3]]), lambda: Scribble([[1, np.inf]]),
-        lambda: Scribble(np.zeros((20000, 2))), lambda: Box(3, 0, 3, 5),
-        lambda: Text('  '), lambda: Text(None), lambda: prompt_from_dict({}),
-        lambda: prompt_from_dict(dict(kind='circle')),
-        lambda: prompt_from_dict(dict(kind='point', x=1)),
-        lambda: prompt_from_dict([1, 2])
-    ])
+@pytest.mark.parametrize('make', [
+    lambda: Point(float('nan'), 1), lambda: Point('a', 1),
+    lambda: Scribble([]), lambda: Scribble([1, 2]),
+    lambda: Scribble([[1, 2, 3]]), lambda: Scribble([[1, np.inf]]),
+    lambda: Scribble(np.zeros((20000, 2))), lambda: Box(3, 0, 3, 5),
+    lambda: Text('  '), lambda: Text(None), lambda: prompt_from_dict({}),
+    lambda: prompt_from_dict(dict(kind='circle')),
+    lambda: prompt_from_dict(dict(kind='point', x=1)),
+    lambda: prompt_from_dict([1, 2])
+])
 def test_what_is_no_prompt_is_refused_in_one_line(make):
     with pytest.raises(InputError) as error:
         make()
@@ -66,16 +65,18 @@ def test_a_scribble_may_have_one_point():
     assert Scribble([[3, 4]]).points.shape == (1, 2)
 
 
-@pytest.mark.parametrize('prompt',
-                         [Point(-1, 5),
-                          Scribble([[101, 5], [50, 51]]),
-                          Box(100, 0, 120, 50)])
+@pytest.mark.parametrize(
+    'prompt',
+    [Point(-1, 5),
+     Scribble([[101, 5], [50, 51]]),
+     Box(100, 0, 120, 50)])
 def test_prompts_outside_of_the_image_are_refused(prompt):
     with pytest.raises(InputError, match='100 x 50'):
         prompt.check_inside(100, 50)
 
 
 def test_prompts_that_touch_the_image_are_accepted():
-    for prompt in (Scribble([[101, 5], [50, 50]]), Box(-5, -5, 1, 1),
-                   Point(100, 50), Text('x')):
+    for prompt in (Scribble([[101, 5],
+                             [50, 50]]), Box(-5, -5, 1,
+                                             1), Point(100, 50), Text('x')):
         prompt.check_inside(100, 50)

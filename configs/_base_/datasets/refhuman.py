@@ -13,30 +13,32 @@ train_pipeline = [
     dict(type='RefRandomFlip', prob=0.5),
     dict(
         type='RandomChoice',
-        transforms=[[
-            dict(
-                type='RandomChoiceResize',
-                resize_type='RefResize',
-                scales=train_scales,
-                keep_ratio=True)
-        ],
-                    [
-                        dict(
-                            type='RandomChoiceResize',
-                            resize_type='RefResize',
-                            scales=[(400, 4200), (500, 4200), (600, 4200)],
-                            keep_ratio=True),
-                        dict(
-                            type='RefRandomCrop',
-                            crop_type='absolute_range',
-                            crop_size=(384, 600),
-                            area_of_box=False),  # True: as released
-                        dict(
-                            type='RandomChoiceResize',
-                            resize_type='RefResize',
-                            scales=train_scales,
-                            keep_ratio=True)
-                    ]]),
+        transforms=[
+            [
+                dict(
+                    type='RandomChoiceResize',
+                    resize_type='RefResize',
+                    scales=train_scales,
+                    keep_ratio=True)
+            ],
+            [
+                dict(
+                    type='RandomChoiceResize',
+                    resize_type='RefResize',
+                    scales=[(400, 4200), (500, 4200), (600, 4200)],
+                    keep_ratio=True),
+                dict(
+                    type='RefRandomCrop',
+                    crop_type='absolute_range',
+                    crop_size=(384, 600),
+                    area_of_box=False),  # True: as released
+                dict(
+                    type='RandomChoiceResize',
+                    resize_type='RefResize',
+                    scales=train_scales,
+                    keep_ratio=True)
+            ]
+        ]),
     dict(type='PackRefInputs')
 ]
 test_pipeline = [

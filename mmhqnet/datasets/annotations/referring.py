@@ -43,10 +43,10 @@ def is_target(annotation: dict, image: dict, min_keypoints: int,
     """Whether a person is one that RefHuman would ask for.
 
     Args:
-        annotation (dict): The person.
-        image (dict): Its image.
-        min_keypoints (int): Labelled joints at least.
-        min_area (float): Share of the image at least.
+        annotation: The person.
+        image: Its image.
+        min_keypoints: Labelled joints at least.
+        min_area: Share of the image at least.
     """
     labelled = sum(flag > 0 for flag in annotation.get('keypoints', [])[2::3])
     share = annotation['area'] / (image['height'] * image['width'])
@@ -62,12 +62,12 @@ def add_prompts(content: dict,
     """Make samples with prompts of the persons in a COCO-style file.
 
     Args:
-        content (dict): The file.
-        captions (dict[int, list[str]]): Captions by annotation id; a person
-            without one gets a sample with points and scribbles only.
-        seed (int): Of the scribbles; the same seed gives the same file.
-        min_keypoints (int): See :func:`is_target`.
-        min_area (float): See :func:`is_target`.
+        content: The file.
+        captions: Captions by annotation id; a person without one gets a sample
+            with points and scribbles only.
+        seed: Of the scribbles; the same seed gives the same file.
+        min_keypoints: See :func:`is_target`.
+        min_area: See :func:`is_target`.
 
     Returns:
         dict: A file in RefHuman's format; images and annotations are numbered
@@ -96,10 +96,7 @@ def add_prompts(content: dict,
             samples.append(sample)
             annotations.append(
                 dict(
-                    annotation,
-                    id=number,
-                    image_id=number,
-                    scribble=scribble))
+                    annotation, id=number, image_id=number, scribble=scribble))
     return dict(
         info=content.get('info', {}),
         licenses=content.get('licenses', []),
@@ -120,7 +117,7 @@ def read_refcoco(path: str) -> List[dict]:
     """Read ``refs(...).p`` of RefCOCO, RefCOCO+ or RefCOCOg.
 
     Args:
-        path (str): The pickled file.
+        path: The pickled file.
 
     Returns:
         list[dict]: Its references.
@@ -145,14 +142,14 @@ def read_refcoco(path: str) -> List[dict]:
     return refs
 
 
-def refcoco_captions(refs: Iterable[dict],
-                     split: str) -> Dict[int, List[str]]:
+def refcoco_captions(refs: Iterable[dict], split: str) -> Dict[int, List[str]]:
     """Sentences by annotation id of one split, such as ``'train'``."""
     captions = {}
     for ref in refs:
         if ref['split'] == split:
-            captions.setdefault(ref['ann_id'], []).extend(
-                sentence['sent'] for sentence in ref['sentences'])
+            captions.setdefault(ref['ann_id'],
+                                []).extend(sentence['sent']
+                                           for sentence in ref['sentences'])
     return captions
 
 

@@ -23,9 +23,9 @@ def draw_scribble(mask: np.ndarray,
     mask in all attempts, it is shrunk towards one of its pixels.
 
     Args:
-        mask (np.ndarray): (h, w), bool or 0 and 1.
-        rng (np.random.Generator): Source of all chance.
-        attempts (int): Curves to try before one is shrunk.
+        mask: (h, w), bool or 0 and 1.
+        rng: Source of all chance.
+        attempts: Curves to try before one is shrunk.
 
     Returns:
         np.ndarray, optional: Pixels x, y inside of the mask, int (12, 2);
@@ -52,8 +52,8 @@ def redraw_scribble(mask: np.ndarray,
     """A scribble away from the mask's edge, where it is wide enough.
 
     Args:
-        mask (np.ndarray): (h, w), uint8, 0 and 1.
-        rng (np.random.Generator): Source of all chance.
+        mask: (h, w), uint8, 0 and 1.
+        rng: Source of all chance.
 
     Returns:
         np.ndarray, optional: See :func:`draw_scribble`.

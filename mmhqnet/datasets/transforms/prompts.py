@@ -26,9 +26,9 @@ class SamplePrompt(BaseTransform):
     ``prompt``, in pixels of the photo.
 
     Args:
-        random (bool): Whether to draw; False takes the first kind.
-        weights (dict[str, float], optional): How often each kind is drawn;
-            as released, half of the prompts are text.
+        random: Whether to draw; False takes the first kind.
+        weights: How often each kind is drawn; as released, half of the prompts
+            are text.
     """
 
     def __init__(self,
@@ -102,9 +102,8 @@ class RefRandomCrop(PromptTransform, HumanRandomCrop):
     the data set takes another one.
 
     Args:
-        area_of_box (bool): Whether a person's area becomes that of what is
-            left of its box, as released; otherwise it shrinks as the box
-            does.
+        area_of_box: Whether a person's area becomes that of what is left of
+            its box, as released; otherwise it shrinks as the box does.
     """
 
     def __init__(self, *args, area_of_box: bool = False, **kwargs) -> None:

@@ -19,12 +19,11 @@ def count_correct_joints(pred: np.ndarray,
     """Joints within a share of the head's size, and how many count.
 
     Args:
-        pred (np.ndarray): x, y in pixels, (K, 2).
-        target (np.ndarray): Ground truth, (K, 2).
-        visible (np.ndarray): Above 0 where labelled, (K, ).
-        head (tuple[int, int]): The two joints whose distance is the head's
-            size.
-        threshold (float): Share of that distance.
+        pred: x, y in pixels, (K, 2).
+        target: Ground truth, (K, 2).
+        visible: Above 0 where labelled, (K, ).
+        head: The two joints whose distance is the head's size.
+        threshold: Share of that distance.
 
     Returns:
         tuple[int, int]: Correct and labelled joints; (0, 0) where the head is
@@ -50,9 +49,8 @@ def referring_scores(joints: Sequence[Tuple[int, int]],
     """PCKh and overlaps of all samples.
 
     Args:
-        joints (Sequence): Of each sample what :func:`count_correct_joints`
-            gives.
-        overlaps (Sequence): Of each sample what :func:`mask_overlap` gives.
+        joints: Of each sample what :func:`count_correct_joints` gives.
+        overlaps: Of each sample what :func:`mask_overlap` gives.
 
     Returns:
         dict[str, float]: ``PCKh``; ``oIoU``, sum of all intersections by sum
@@ -67,8 +65,10 @@ def referring_scores(joints: Sequence[Tuple[int, int]],
         return {
             **scores, 'oIoU': -1.,
             'mIoU': -1.,
-            **{f'P_{round(100 * bound)}': -1.
-               for bound in OVERLAPS}
+            **{
+                f'P_{round(100 * bound)}': -1.
+                for bound in OVERLAPS
+            }
         }
     intersections, unions = overlaps.T
     ious = intersections / np.maximum(unions, 1)

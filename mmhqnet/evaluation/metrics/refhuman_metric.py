@@ -21,7 +21,7 @@ class RefHumanMetric(UniHumanMetric):
     without any prediction has no correct joint and an empty mask.
 
     Args:
-        metric (Sequence[str]): As of :class:`UniHumanMetric`.
+        metric: As of :class:`UniHumanMetric`.
         **kwargs: As of :class:`UniHumanMetric`.
 
     Raises:
@@ -40,11 +40,11 @@ class RefHumanMetric(UniHumanMetric):
         """Keep what the evaluation needs of a batch.
 
         Args:
-            data_batch (dict): Not used.
-            data_samples (Sequence[dict]): As :class:`UniHumanMetric` takes
-                them, with ``prompt`` and ``gt_instances`` of one person, whose
-                ``masks``, ``keypoints`` and ``keypoints_visible`` are in
-                pixels of the original image.
+            data_batch: Not used.
+            data_samples: As :class:`UniHumanMetric` takes them, with
+                ``prompt`` and ``gt_instances`` of one person, whose ``masks``,
+                ``keypoints`` and ``keypoints_visible`` are in pixels of the
+                original image.
         """
         first = len(self.results)
         super().process(data_batch, data_samples)
@@ -72,8 +72,7 @@ class RefHumanMetric(UniHumanMetric):
         return dict(
             joints=count_correct_joints(
                 joints, np.asarray(gt['keypoints'][0].cpu()),
-                np.asarray(gt['keypoints_visible'][0].cpu()),
-                self._head()),
+                np.asarray(gt['keypoints_visible'][0].cpu()), self._head()),
             overlap=mask_overlap(mask, target))
 
     def _head(self) -> Sequence[int]:
@@ -91,7 +90,7 @@ class RefHumanMetric(UniHumanMetric):
         """Evaluate each kind of prompt on its own.
 
         Args:
-            results (list[dict]): One record per sample.
+            results: One record per sample.
 
         Returns:
             dict[str, float]: The values by name, without prefix.
@@ -103,7 +102,8 @@ class RefHumanMetric(UniHumanMetric):
             found.update(
                 referring_scores([record['joints'] for record in records],
                                  [record['overlap'] for record in records]))
-            values.update(
-                {f'{kind}_{name}': value
-                 for name, value in found.items()})
+            values.update({
+                f'{kind}_{name}': value
+                for name, value in found.items()
+            })
         return values

@@ -8,7 +8,6 @@ from mmdet.models.detectors import DeformableDETR
 from mmdet.models.layers import SinePositionalEncoding
 from mmdet.structures import OptSampleList, SampleList
 from torch import Tensor, nn
-
 from torch.nn.utils.rnn import pad_sequence
 
 from mmhqnet.errors import InputError
@@ -34,12 +33,12 @@ class UniPHD(DeformableDETR):
 
     Args:
         *args: As mmdet's ``DeformableDETR``.
-        backbone (dict): Gives maps of the strides 4, 8, 16 and 32.
-        num_queries (int): Number of query groups.
-        prompt_encoder (dict): Config of the :class:`PromptEncoder`.
-        fusion (dict): Config of the :class:`PromptFusion`.
-        text_encoder (dict, optional): Config of a text encoder; without one,
-            text comes as features, see :meth:`decode`.
+        backbone: Gives maps of the strides 4, 8, 16 and 32.
+        num_queries: Number of query groups.
+        prompt_encoder: Config of the :class:`PromptEncoder`.
+        fusion: Config of the :class:`PromptFusion`.
+        text_encoder: Config of a text encoder; without one, text comes as
+            features, see :meth:`decode`.
         **kwargs: As mmdet's ``DeformableDETR``.
     """
 
@@ -91,13 +90,13 @@ class UniPHD(DeformableDETR):
         """From maps and a prompt per image to the outputs of all layers.
 
         Args:
-            feats (Sequence[Tensor]): Maps of the backbone, strides 4, 8, 16
-                and 32, (bs, c, h, w).
-            prompt (dict): ``kind`` 'text' with ``words`` (bs, length, c),
+            feats: Maps of the backbone, strides 4, 8, 16 and 32, (bs, c, h,
+                w).
+            prompt: ``kind`` 'text' with ``words`` (bs, length, c),
                 ``sentence`` (bs, c) and ``pad_mask`` (bs, length), True at
                 padded words; or 'point' or 'scribble' with ``points`` (bs,
                 length, 2), x and y in pixels of the input.
-            batch_data_samples (list[DetDataSample]): Sizes of the images.
+            batch_data_samples: Sizes of the images.
 
         Returns:
             list[dict[str, Tensor]]: For each layer what
@@ -106,8 +105,8 @@ class UniPHD(DeformableDETR):
             num_queries, H, W), logits of the whole canvas.
         """
         images = list(range(len(batch_data_samples)))
-        inputs = self.forward_transformer(
-            feats, batch_data_samples, [dict(prompt, images=images)])
+        inputs = self.forward_transformer(feats, batch_data_samples,
+                                          [dict(prompt, images=images)])
         hidden, references = inputs['hidden_states'], inputs['references']
         layers = self.bbox_head(hidden, references)
         layers[-1]['masks'] = self.bbox_head.masks(hidden[-1], references[-1],
@@ -122,11 +121,10 @@ class UniPHD(DeformableDETR):
         """Fuse, encode, select groups and decode them.
 
         Args:
-            img_feats (Sequence[Tensor]): Maps of the backbone.
-            batch_data_samples (list[DetDataSample]): The images.
-            prompts (Sequence[dict], optional): As :meth:`decode` takes them,
-                one per family, with the indices of their ``images``; by
-                default those of the samples.
+            img_feats: Maps of the backbone.
+            batch_data_samples: The images.
+            prompts: As :meth:`decode` takes them, one per family, with the
+                indices of their ``images``; by default those of the samples.
 
         Returns:
             dict: Inputs of the head.
@@ -178,8 +176,8 @@ class UniPHD(DeformableDETR):
         """Bring the samples' prompts into the form of :meth:`decode`.
 
         Args:
-            batch_data_samples (list[DetDataSample]): With a ``prompt`` each:
-                a ``Text``, ``Point`` or ``Scribble``, of any kind.
+            batch_data_samples: With a ``prompt`` each: a ``Text``, ``Point``
+                or ``Scribble``, of any kind.
 
         Returns:
             list[dict]: At most one of words and one of points, each with the
@@ -280,11 +278,10 @@ class UniPHD(DeformableDETR):
         border, which all have one score; here they come last.
 
         Args:
-            memory (Tensor): Encoder output, (bs, num_tokens, dim).
-            memory_mask (Tensor, optional): True where padded, (bs,
-                num_tokens).
-            spatial_shapes (Sequence[tuple[int, int]]): (h, w) of each level.
-            sentence (Tensor): What each prompt says, (bs, dim).
+            memory: Encoder output, (bs, num_tokens, dim).
+            memory_mask: True where padded, (bs, num_tokens).
+            spatial_shapes: (h, w) of each level.
+            sentence: What each prompt says, (bs, dim).
 
         Returns:
             tuple[dict, dict]: Inputs of the decoder and of the head.
@@ -292,8 +289,8 @@ class UniPHD(DeformableDETR):
         tokens, proposals = self.gen_encoder_output_proposals(
             memory, memory_mask, spatial_shapes)
         logits = self.bbox_head.enc_cls_branch(tokens)
-        scores = logits.max(-1).values.masked_fill(
-            proposals.isinf().any(-1), -torch.inf)
+        scores = logits.max(-1).values.masked_fill(proposals.isinf().any(-1),
+                                                   -torch.inf)
         number = min(self.num_queries, scores.shape[1])  # of small images
         selected = scores.topk(number, 1).indices[..., None]
 
@@ -301,7 +298,8 @@ class UniPHD(DeformableDETR):
             return rows.gather(1, selected.expand(-1, -1, rows.shape[-1]))
 
         references = self.bbox_head.propose(
-            pick(tokens), pick(proposals)[..., :2].to(tokens))
+            pick(tokens),
+            pick(proposals)[..., :2].to(tokens))
         # The sentence, then the joints: (bs, num_queries, K + 1, dim).
         joints = pick(tokens).detach()[:, :, None] + (
             self.keypoint_embedding.weight)

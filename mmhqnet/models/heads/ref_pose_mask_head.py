@@ -44,10 +44,10 @@ class DrawingBoard:
     """What masks are drawn from.
 
     Attributes:
-        features (Tensor): Sum of the memory's levels, (bs, dim, H/8, W/8).
-        feat4 (Tensor): Stride-4 map of the backbone.
-        feat8 (Tensor): Stride-8 map of the backbone.
-        sizes (Tensor): (w, h) of the images without padding, (bs, 2).
+        features: Sum of the memory's levels, (bs, dim, H/8, W/8).
+        feat4: Stride-4 map of the backbone.
+        feat8: Stride-8 map of the backbone.
+        sizes: (w, h) of the images without padding, (bs, 2).
     """
     features: Tensor
     feat4: Tensor
@@ -69,22 +69,21 @@ class RefPoseMaskHead(BaseModule):
     proposes poses with branches of its own. Source: docs/uniphd.md.
 
     Args:
-        embed_dims (int): Channels of the tokens.
-        num_classes (int): The last one is the person; the released model has
-            one more that is never right.
-        num_keypoints (int): Joints of a person.
-        num_pred_layer (int): Decoder layers, and one for the encoder.
-        mask_head (dict, optional): Of :class:`InstanceMaskHead`.
-        attributes (dict[str, dict], optional): Config of attribute heads, by
-            any name; they read the instance token. An addition to UniPHD.
-        weights (dict, optional): Weights of the losses by their names, for
-            losses and matching costs, where they differ from the release.
-        sigmas (Sequence[float]): Fall-off of each joint in the OKS.
-        train_cfg (dict, optional): ``assigner``, with the cost of the class.
-        test_cfg (dict, optional): ``max_per_img``, how many groups to return
-            (by default all), and ``rank_classes``, True for the released
-            ranking: the best pairs of group and class, where a group may
-            appear twice.
+        embed_dims: Channels of the tokens.
+        num_classes: The last one is the person; the released model has one
+            more that is never right.
+        num_keypoints: Joints of a person.
+        num_pred_layer: Decoder layers, and one for the encoder.
+        mask_head: Of :class:`InstanceMaskHead`.
+        attributes: Config of attribute heads, by any name; they read the
+            instance token. An addition to UniPHD.
+        weights: Weights of the losses by their names, for losses and matching
+            costs, where they differ from the release.
+        sigmas: Fall-off of each joint in the OKS.
+        train_cfg: ``assigner``, with the cost of the class.
+        test_cfg: ``max_per_img``, how many groups to return (by default all),
+            and ``rank_classes``, True for the released ranking: the best pairs
+            of group and class, where a group may appear twice.
         **kwargs: ``share_pred_layer`` and ``as_two_stage``, which mmdet's
             detectors hand to every head and which are fixed here.
     """
@@ -108,8 +107,8 @@ class RefPoseMaskHead(BaseModule):
         self.num_keypoints = num_keypoints
         self.weights = {**WEIGHTS, **(weights or {})}
         self.sigmas = tuple(sigmas)
-        self.assigner = TASK_UTILS.build((train_cfg or {}).get(
-            'assigner', ASSIGNER))
+        self.assigner = TASK_UTILS.build((train_cfg
+                                          or {}).get('assigner', ASSIGNER))
         self.test_cfg = test_cfg or {}
         num_layers = num_pred_layer - 1
 
@@ -128,9 +127,9 @@ class RefPoseMaskHead(BaseModule):
         self.mask_head = InstanceMaskHead(
             embed_dims=embed_dims, **(mask_head or {}))
         self.attributes = nn.ModuleDict({
-            name: MODELS.build(
-                dict(
-                    cfg, embed_dims=embed_dims, num_pred_layers=num_layers))
+            name:
+            MODELS.build(
+                dict(cfg, embed_dims=embed_dims, num_pred_layers=num_layers))
             for name, cfg in (attributes or {}).items() if cfg is not None
         })
 
@@ -151,8 +150,8 @@ class RefPoseMaskHead(BaseModule):
         """Put a pose around the centre of each selected token.
 
         Args:
-            tokens (Tensor): (bs, n, dim).
-            centres (Tensor): Logits of normalised x, y, (bs, n, 2).
+            tokens: (bs, n, dim).
+            centres: Logits of normalised x, y, (bs, n, 2).
 
         Returns:
             Tensor: Centre and joints, normalised, (bs, n, K + 1, 2).
@@ -165,10 +164,10 @@ class RefPoseMaskHead(BaseModule):
         """Apply the branches of one layer.
 
         Args:
-            hidden (Tensor): Tokens of all groups, (..., K + 1, dim).
-            reference (Tensor): Places the layer started from, normalised,
-                (..., K + 1, 2).
-            layer (int): Number of the layer.
+            hidden: Tokens of all groups, (..., K + 1, dim).
+            reference: Places the layer started from, normalised, (..., K + 1,
+                2).
+            layer: Number of the layer.
 
         Returns:
             dict[str, Tensor]: ``cls_scores`` (..., num_classes) logits,
@@ -193,7 +192,8 @@ class RefPoseMaskHead(BaseModule):
         return [
             self.forward_layer(hidden, reference, layer)
             for layer, (
-                hidden, reference) in enumerate(zip(hidden_states, references))
+                hidden,
+                reference) in enumerate(zip(hidden_states, references))
         ]
 
     def draw(self, hidden: Tensor, reference: Tensor,
@@ -201,10 +201,9 @@ class RefPoseMaskHead(BaseModule):
         """Draw masks at stride 8; see :meth:`InstanceMaskHead.forward`.
 
         Args:
-            hidden (Tensor): Tokens, (bs, n, K + 1, dim).
-            reference (Tensor): Places the layer started from, (bs, n, K + 1,
-                2).
-            board (DrawingBoard): What to draw from.
+            hidden: Tokens, (bs, n, K + 1, dim).
+            reference: Places the layer started from, (bs, n, K + 1, 2).
+            board: What to draw from.
 
         Returns:
             Tensor: (bs, n, 16, H/8, W/8).
@@ -227,14 +226,13 @@ class RefPoseMaskHead(BaseModule):
         """Match groups and persons, and compute all losses.
 
         Args:
-            hidden_states (Tensor): (num_layers, bs, num_groups, K + 1, dim).
-            references (Sequence[Tensor]): Places that each layer started
-                from, (bs, num_groups, K + 1, 2).
-            board (DrawingBoard): What to draw masks from.
-            enc_outputs (dict): ``cls_scores`` and ``keypoints`` of the
-                encoder's proposals.
-            batch_data_samples (list[DetDataSample]): Ground truth; an image
-                has one person, or none.
+            hidden_states: (num_layers, bs, num_groups, K + 1, dim).
+            references: Places that each layer started from, (bs, num_groups, K
+                + 1, 2).
+            board: What to draw masks from.
+            enc_outputs: ``cls_scores`` and ``keypoints`` of the encoder's
+                proposals.
+            batch_data_samples: Ground truth; an image has one person, or none.
 
         Returns:
             dict[str, Tensor]: Losses, named as mmdet's DINO names them.
@@ -251,8 +249,8 @@ class RefPoseMaskHead(BaseModule):
             for name in layers[0]
         }
         references = torch.stack(list(references))
-        assignment = self._match(
-            outputs, persons, (hidden_states, references, board))
+        assignment = self._match(outputs, persons,
+                                 (hidden_states, references, board))
         losses = self._layer_losses(outputs, persons, assignment,
                                     hidden_states, references, board)
         for name, task in self.attributes.items():
@@ -277,7 +275,9 @@ class RefPoseMaskHead(BaseModule):
         return named
 
     @torch.no_grad()
-    def _match(self, outputs: Outputs, persons: Sequence[ReferredPersons],
+    def _match(self,
+               outputs: Outputs,
+               persons: Sequence[ReferredPersons],
                drawing: Optional[tuple] = None) -> Assignment:
         """Give each person the group with the lowest sum of weighted losses.
 
@@ -300,7 +300,8 @@ class RefPoseMaskHead(BaseModule):
                 pred['masks_low'] = self.mask_head.unrefined(drawn)[0][:, None]
             logits = pred['cls_scores'].squeeze(1)
             labels = logits.new_full((len(person.boxes), ),
-                                     logits.shape[-1] - 1, dtype=torch.long)
+                                     logits.shape[-1] - 1,
+                                     dtype=torch.long)
             cost = self.assigner.box_cost(
                 InstanceData(scores=logits), InstanceData(labels=labels), {})
             losses = pair_losses(pred, person.each(lambda rows: rows[None]),
@@ -318,9 +319,9 @@ class RefPoseMaskHead(BaseModule):
                       references: Optional[Tensor] = None,
                       board: Optional[DrawingBoard] = None) -> Outputs:
         """Weighted losses, each (num_layers, ); with a board also of masks."""
-        target = ReferredPersons(*(
-            assignment.persons(rows)
-            for rows in zip(*(vars(person).values() for person in persons))))
+        target = ReferredPersons(*(assignment.persons(rows)
+                                   for rows in zip(*(vars(person).values()
+                                                     for person in persons))))
         pred = {
             name: assignment.queries(value)
             for name, value in outputs.items()
@@ -334,8 +335,8 @@ class RefPoseMaskHead(BaseModule):
                 assignment.queries(hidden_states).transpose(0, 1),
                 assignment.queries(references).transpose(0, 1), board)
             pred['masks_low'] = self.mask_head.unrefined(drawn).transpose(0, 1)
-            pred['masks'] = self.mask_head.refine(
-                drawn, board.feat4, board.feat8).transpose(0, 1)
+            pred['masks'] = self.mask_head.refine(drawn, board.feat4,
+                                                  board.feat8).transpose(0, 1)
         number = normaliser(torch.ones_like(assignment.query_inds))
         losses = {
             name: value.sum(1) / number
@@ -361,13 +362,13 @@ class RefPoseMaskHead(BaseModule):
         """Make results of the last layer's groups, best first.
 
         Args:
-            hidden_states (Tensor): (num_layers, bs, num_groups, K + 1, dim).
-            references (Sequence[Tensor]): Places that each layer started
-                from, (bs, num_groups, K + 1, 2).
-            board (DrawingBoard): What to draw masks from.
-            batch_data_samples (list[DetDataSample]): The images.
-            rescale (bool): Whether to return pixels of the original image
-                instead of the network's input.
+            hidden_states: (num_layers, bs, num_groups, K + 1, dim).
+            references: Places that each layer started from, (bs, num_groups, K
+                + 1, 2).
+            board: What to draw masks from.
+            batch_data_samples: The images.
+            rescale: Whether to return pixels of the original image instead of
+                the network's input.
 
         Returns:
             list[InstanceData]: ``bboxes`` (n, 4), ``scores``, ``labels``
@@ -387,9 +388,9 @@ class RefPoseMaskHead(BaseModule):
         attributes = [
             task.pack(
                 task.decode(
-                    task(instance, None, len(self.reg_branches) - 1), {},
-                    None), scores, [], rescale)
-            for task in self.attributes.values()
+                    task(instance, None,
+                         len(self.reg_branches) - 1), {}, None), scores, [],
+                rescale) for task in self.attributes.values()
         ]
         results = []
         for image, sample in enumerate(batch_data_samples):

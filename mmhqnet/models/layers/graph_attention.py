@@ -9,9 +9,9 @@ class GraphAttention(nn.Module):
     Source: UniPHD; docs/uniphd.md.
 
     Args:
-        embed_dims (int): Channels.
-        num_heads (int): Attention heads, each with a graph of its own.
-        num_tokens (int): Tokens of a group, nodes of the graph.
+        embed_dims: Channels.
+        num_heads: Attention heads, each with a graph of its own.
+        num_tokens: Tokens of a group, nodes of the graph.
     """
 
     def __init__(self, embed_dims: int, num_heads: int,
@@ -26,7 +26,7 @@ class GraphAttention(nn.Module):
         """Let the tokens of each group look at each other.
 
         Args:
-            query (Tensor): (groups, num_tokens, dim); so are key and value.
+            query: (groups, num_tokens, dim); so are key and value.
 
         Returns:
             Tensor: Without residual, (groups, num_tokens, dim).

@@ -20,9 +20,8 @@ class InstanceMaskHead(nn.Module):
     docs/uniphd.md.
 
     Args:
-        embed_dims (int): Channels of instance tokens and mask features.
-        refine_dims (tuple[int, int]): Channels of the backbone's stride-4
-            and stride-8 maps.
+        embed_dims: Channels of instance tokens and mask features.
+        refine_dims: Channels of the backbone's stride-4 and stride-8 maps.
     """
 
     def __init__(self,
@@ -42,9 +41,9 @@ class InstanceMaskHead(nn.Module):
         """Draw each instance at stride 8.
 
         Args:
-            tokens (Tensor): Instance tokens, (bs, n, dim).
-            centres (Tensor): Their centres x, y in pixels, (bs, n, 2).
-            features (Tensor): Mask features, (bs, dim, H/8, W/8).
+            tokens: Instance tokens, (bs, n, dim).
+            centres: Their centres x, y in pixels, (bs, n, 2).
+            features: Mask features, (bs, dim, H/8, W/8).
 
         Returns:
             Tensor: (bs, n, 16, H/8, W/8); see :meth:`unrefined` and
@@ -58,8 +57,8 @@ class InstanceMaskHead(nn.Module):
     def _draw(self, tokens: Tensor, centres: Tensor,
               features: Tensor) -> Tensor:
         height, width = features.shape[-2:]
-        first, second, first_bias, second_bias = self.controller(
-            tokens).split(self.sizes, -1)
+        first, second, first_bias, second_bias = self.controller(tokens).split(
+            self.sizes, -1)
         first = first.unflatten(-1, (CHANNELS, -1))
         second = second.unflatten(-1, (CHANNELS, -1))
         # dx, dy from every cell's middle to the centre, (bs, n, 2, h * w)
@@ -82,9 +81,9 @@ class InstanceMaskHead(nn.Module):
         """Sharpen masks with the backbone's maps.
 
         Args:
-            drawn (Tensor): Result of :meth:`forward`.
-            feat4 (Tensor): Stride-4 map of the backbone, (bs, c, H/4, W/4).
-            feat8 (Tensor): Stride-8 map, (bs, c, H/8, W/8).
+            drawn: Result of :meth:`forward`.
+            feat4: Stride-4 map of the backbone, (bs, c, H/4, W/4).
+            feat8: Stride-8 map, (bs, c, H/8, W/8).
 
         Returns:
             Tensor: Logits of every pixel, (bs, n, H, W).
@@ -93,8 +92,7 @@ class InstanceMaskHead(nn.Module):
         masks = drawn.flatten(0, 1)
         for refinement, feat in zip(self.refinements, (feat8, feat4)):
             if masks.shape[-2:] != feat.shape[-2:]:
-                masks = F.interpolate(
-                    masks, feat.shape[-2:], mode='bilinear')
+                masks = F.interpolate(masks, feat.shape[-2:], mode='bilinear')
             masks = refinement(masks, feat, number)
         return blocks_to_pixels(masks.unflatten(0, (len(feat4), number)))
 
@@ -112,8 +110,7 @@ class MaskRefinement(nn.Module):
         # The map's share of the first convolution is the same for all masks.
         mask_weight, feat_weight = self.conv1.weight.split(
             [CHANNELS, feat.shape[1]], 1)
-        shared = F.conv2d(
-            feat.relu(), feat_weight, self.conv1.bias, padding=1)
+        shared = F.conv2d(feat.relu(), feat_weight, self.conv1.bias, padding=1)
         own = F.conv2d(masks.relu(), mask_weight, padding=1)
         both = own + shared.repeat_interleave(number, 0)
         return masks + self.conv2(both.relu())
@@ -125,7 +122,7 @@ def blocks_to_pixels(blocks: Tensor) -> Tensor:
     NOTE the backward pass of PyTorch's pixel shuffle fails without any mask.
 
     Args:
-        blocks (Tensor): (..., 16, h, w).
+        blocks: (..., 16, h, w).
 
     Returns:
         Tensor: (..., 4 h, 4 w).
@@ -134,14 +131,15 @@ def blocks_to_pixels(blocks: Tensor) -> Tensor:
     return pixels.flatten(-4, -3).flatten(-2, -1)
 
 
-def mask_features(memory: Tensor, spatial_shapes: Sequence[Tuple[int, int]],
+def mask_features(memory: Tensor,
+                  spatial_shapes: Sequence[Tuple[int, int]],
                   num_levels: int = 3) -> Tensor:
     """Sum of the memory's finest levels at the size of the first.
 
     Args:
-        memory (Tensor): (bs, num_tokens, dim).
-        spatial_shapes (Sequence[tuple[int, int]]): (h, w) of each level.
-        num_levels (int): How many levels to sum.
+        memory: (bs, num_tokens, dim).
+        spatial_shapes: (h, w) of each level.
+        num_levels: How many levels to sum.
 
     Returns:
         Tensor: (bs, dim, H/8, W/8).

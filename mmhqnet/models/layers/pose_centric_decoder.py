@@ -18,14 +18,14 @@ class PoseCentricDecoderLayer(BaseModule):
     """Between the groups, into the image, and within each group.
 
     Args:
-        embed_dims (int): Channels.
-        num_heads (int): Heads of all attentions.
-        num_tokens (int): Tokens of a group: the instance, then its joints.
-        num_levels (int): Feature levels.
-        num_points (int): Sampling points per head and level.
-        feedforward_channels (int): Width of both feed-forward networks.
-        position_in_residual (bool): As released: the positional encoding is
-            added to the tokens for good. Otherwise it only steers attention.
+        embed_dims: Channels.
+        num_heads: Heads of all attentions.
+        num_tokens: Tokens of a group: the instance, then its joints.
+        num_levels: Feature levels.
+        num_points: Sampling points per head and level.
+        feedforward_channels: Width of both feed-forward networks.
+        position_in_residual: As released: the positional encoding is added to
+            the tokens for good. Otherwise it only steers attention.
     """
 
     def __init__(self,
@@ -59,10 +59,10 @@ class PoseCentricDecoderLayer(BaseModule):
         """Refine the tokens once.
 
         Args:
-            query (Tensor): (bs, num_groups, num_tokens, dim).
-            query_pos (Tensor): Positional encoding, of the same shape.
-            reference_points (Tensor): Where each token looks on each level,
-                normalised x, y, (bs, num_groups, num_tokens, num_levels, 2).
+            query: (bs, num_groups, num_tokens, dim).
+            query_pos: Positional encoding, of the same shape.
+            reference_points: Where each token looks on each level, normalised
+                x, y, (bs, num_groups, num_tokens, num_levels, 2).
             **memory: ``value``, ``key_padding_mask`` and ``spatial_shapes``
                 for the deformable attention.
 
@@ -106,9 +106,9 @@ class PoseCentricDecoder(BaseModule):
     Token 0 of a group is the instance; its place is the mean of the joints.
 
     Args:
-        num_layers (int): Number of layers.
-        num_keypoints (int): Joints of a person.
-        layer_cfg (dict): Of :class:`PoseCentricDecoderLayer`.
+        num_layers: Number of layers.
+        num_keypoints: Joints of a person.
+        layer_cfg: Of :class:`PoseCentricDecoderLayer`.
     """
 
     def __init__(self,
@@ -127,23 +127,22 @@ class PoseCentricDecoder(BaseModule):
 
     def forward(self, query: Tensor, value: Tensor,
                 key_padding_mask: Optional[Tensor], reference_points: Tensor,
-                spatial_shapes: Sequence[Tuple[int, int]],
-                valid_ratios: Tensor,
+                spatial_shapes: Sequence[Tuple[int,
+                                               int]], valid_ratios: Tensor,
                 kpt_branches: nn.ModuleList) -> Tuple[Tensor, List[Tensor]]:
         """Refine tokens and poses.
 
         Args:
-            query (Tensor): (bs, num_groups, num_tokens, dim).
-            value (Tensor): Memory of the encoder, (bs, num_memory, dim).
-            key_padding_mask (Tensor, optional): True where the memory is
-                padding, (bs, num_memory).
-            reference_points (Tensor): First places, normalised x, y, (bs,
-                num_groups, num_tokens, 2).
-            spatial_shapes (Sequence[tuple[int, int]]): (h, w) per level.
-            valid_ratios (Tensor): Valid share (w, h) of each level, (bs,
-                num_levels, 2).
-            kpt_branches (nn.ModuleList): Gives each layer's step of the
-                joints, in logits.
+            query: (bs, num_groups, num_tokens, dim).
+            value: Memory of the encoder, (bs, num_memory, dim).
+            key_padding_mask: True where the memory is padding, (bs,
+                num_memory).
+            reference_points: First places, normalised x, y, (bs, num_groups,
+                num_tokens, 2).
+            spatial_shapes: (h, w) per level.
+            valid_ratios: Valid share (w, h) of each level, (bs, num_levels,
+                2).
+            kpt_branches: Gives each layer's step of the joints, in logits.
 
         Returns:
             tuple: Hidden states (num_layers, bs, num_groups, num_tokens,

@@ -21,12 +21,12 @@ class ReferredPersons:
     """The n persons that the prompts of a batch mean.
 
     Attributes:
-        boxes (Tensor): cxcywh, (n, 4).
-        keypoints (Tensor): (n, K, 2).
-        visible (Tensor): 1 where labelled, else 0, (n, K).
-        areas (Tensor): Share of the image, (n, ).
-        masks (Tensor): On the batch's canvas, 0 or 1, (n, H, W).
-        mask_valid (Tensor): False without a mask, (n, ).
+        boxes: cxcywh, (n, 4).
+        keypoints: (n, K, 2).
+        visible: 1 where labelled, else 0, (n, K).
+        areas: Share of the image, (n, ).
+        masks: On the batch's canvas, 0 or 1, (n, H, W).
+        mask_valid: False without a mask, (n, ).
     """
     boxes: Tensor
     keypoints: Tensor
@@ -45,12 +45,11 @@ def referred_persons(gt_instances: InstanceData, size: Sequence[int],
     """Ground truth of one image as fractions of it.
 
     Args:
-        gt_instances (InstanceData): ``bboxes``, and as far as there are any
-            ``keypoints``, ``keypoints_visible``, ``areas``, ``masks`` and
-            ``mask_valid``.
-        size (Sequence[int]): (h, w) of the image without padding, pixels.
-        canvas (Sequence[int]): (h, w) of the padded batch.
-        like (Tensor): Gives type and device.
+        gt_instances: ``bboxes``, and as far as there are any ``keypoints``,
+            ``keypoints_visible``, ``areas``, ``masks`` and ``mask_valid``.
+        size: (h, w) of the image without padding, pixels.
+        canvas: (h, w) of the padded batch.
+        like: Gives type and device.
     """
     scale = like.new_tensor([size[1], size[0]])
     boxes = gt_instances.bboxes.to(like)
@@ -75,9 +74,9 @@ def group_focal_loss(logits: Tensor, matched: Tensor) -> Tensor:
     """Focal loss of all groups; only the matched are persons.
 
     Args:
-        logits (Tensor): (num_layers, num_groups, num_classes); the last class
-            is the person.
-        matched (Tensor): Indices of matched groups, (num_layers, n).
+        logits: (num_layers, num_groups, num_classes); the last class is the
+            person.
+        matched: Indices of matched groups, (num_layers, n).
 
     Returns:
         Tensor: Summed over groups and classes, (num_layers, ).
@@ -117,11 +116,11 @@ def keypoint_losses(pred: Tensor, target: Tensor, visible: Tensor,
     """L1 distance, summed over labelled joints, and 1 - OKS of each pair.
 
     Args:
-        pred (Tensor): (..., K, 2); so is the target.
-        target (Tensor): Broadcastable to ``pred``.
-        visible (Tensor): 1 where labelled, (..., K).
-        areas (Tensor): (...).
-        sigmas (Sequence[float]): Fall-off of each joint.
+        pred: (..., K, 2); so is the target.
+        target: Broadcastable to ``pred``.
+        visible: 1 where labelled, (..., K).
+        areas: (...).
+        sigmas: Fall-off of each joint.
 
     Returns:
         tuple[Tensor, Tensor]: Both (...); without a labelled joint 0, and a
@@ -148,11 +147,11 @@ def pair_losses(pred: Dict[str, Tensor], target: ReferredPersons,
     """All losses of pairs of groups and persons, without weights.
 
     Args:
-        pred (dict[str, Tensor]): ``keypoints`` (..., K, 2) and, where they
-            are there, ``bboxes`` (..., 4), ``visibilities`` (..., K),
-            ``masks`` (..., H, W) and ``masks_low`` (..., H/2, W/2), logits.
-        target (ReferredPersons): The persons, broadcastable to the groups.
-        sigmas (Sequence[float]): Fall-off of each joint.
+        pred: ``keypoints`` (..., K, 2) and, where they are there, ``bboxes``
+            (..., 4), ``visibilities`` (..., K), ``masks`` (..., H, W) and
+            ``masks_low`` (..., H/2, W/2), logits.
+        target: The persons, broadcastable to the groups.
+        sigmas: Fall-off of each joint.
 
     Returns:
         dict[str, Tensor]: Each (...).

@@ -4,6 +4,7 @@ from typing import List, Sequence
 from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS
+
 from .prompt_encoder import PromptTokens, in_order_of_images, untouched
 
 
@@ -14,9 +15,9 @@ class PromptFusion(nn.Module):
     Text and points have an attention each; all levels share both.
 
     Args:
-        embed_dims (int): Channels of maps and tokens.
-        num_heads (int): Attention heads.
-        dropout (float): Dropout of the attention weights.
+        embed_dims: Channels of maps and tokens.
+        num_heads: Attention heads.
+        dropout: Dropout of the attention weights.
     """
 
     def __init__(self,
@@ -26,7 +27,8 @@ class PromptFusion(nn.Module):
                  dropout: float = 0.0) -> None:
         super().__init__()
         self.attentions = nn.ModuleDict({
-            family: nn.MultiheadAttention(
+            family:
+            nn.MultiheadAttention(
                 embed_dims, num_heads, dropout, batch_first=True)
             for family in ('text', 'positional')
         })
@@ -36,8 +38,8 @@ class PromptFusion(nn.Module):
         """Add to every pixel what the prompt says about it.
 
         Args:
-            maps (Sequence[Tensor]): Maps of the neck, (bs, dim, h, w).
-            prompts (Sequence[PromptTokens]): One per family in the batch.
+            maps: Maps of the neck, (bs, dim, h, w).
+            prompts: One per family in the batch.
 
         Returns:
             list[Tensor]: Of the shapes of ``maps``.
@@ -62,5 +64,4 @@ class PromptFusion(nn.Module):
             value=prompt.words,
             key_padding_mask=prompt.padding_mask,
             need_weights=False)
-        return (pixels + heard).transpose(1, 2).unflatten(
-            2, level.shape[-2:])
+        return (pixels + heard).transpose(1, 2).unflatten(2, level.shape[-2:])

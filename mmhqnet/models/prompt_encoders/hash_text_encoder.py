@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mmhqnet.registry import MODELS
+
 from .prompt_encoder import masked_mean, word_positions
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
@@ -23,10 +24,9 @@ def hash_words(caption: str, num_words: int, max_length: int) -> List[int]:
     """Number the words of a caption without a vocabulary.
 
     Args:
-        caption (str): The caption.
-        num_words (int): Numbers lie in 0..num_words - 1; words may collide.
-        max_length (int): Words that count; the rest is cut off, with a
-            warning.
+        caption: The caption.
+        num_words: Numbers lie in 0..num_words - 1; words may collide.
+        max_length: Words that count; the rest is cut off, with a warning.
 
     Returns:
         list[int]: The same numbers everywhere and always, at least one.
@@ -46,12 +46,12 @@ class HashTextEncoder(nn.Module):
     tests and toy models use.
 
     Args:
-        embed_dims (int): Channels of words and sentences.
-        num_words (int): Size of the table that words are hashed into.
-        num_layers (int): Transformer layers.
-        num_heads (int): Attention heads.
-        max_length (int): Words of a caption that count.
-        dropout (float): Dropout of the transformer.
+        embed_dims: Channels of words and sentences.
+        num_words: Size of the table that words are hashed into.
+        num_layers: Transformer layers.
+        num_heads: Attention heads.
+        max_length: Words of a caption that count.
+        dropout: Dropout of the transformer.
     """
 
     def __init__(self,
@@ -81,7 +81,7 @@ class HashTextEncoder(nn.Module):
         """Encode captions.
 
         Args:
-            captions (Sequence[str]): n captions.
+            captions: n captions.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Words (n, length, embed_dims), the

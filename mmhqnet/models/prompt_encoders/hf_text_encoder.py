@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
+
 from .hash_text_encoder import hash_words
 from .prompt_encoder import masked_mean
 
@@ -26,18 +27,15 @@ class HFTextEncoder(nn.Module):
     after a checkpoint was loaded that holds them.
 
     Args:
-        name_or_path (str, optional): A local folder with the model, or its
-            name on the hub; without one the model starts from random weights
-            and words are numbered by hashes.
-        config (dict, optional): Entries of the model's config, such as
-            ``hidden_size``; ``model_type`` is 'roberta' by default. A folder
-            has its own.
-        max_length (int): Tokens of a caption; the rest is cut off, with a
-            warning.
-        pooling (str): What the sentence is: 'pooler', as released, though
-            RoBERTa's is not pretrained; 'mean' over the words; 'cls', the
-            first token.
-        freeze (bool): Whether the model does not learn.
+        name_or_path: A local folder with the model, or its name on the hub;
+            without one the model starts from random weights and words are
+            numbered by hashes.
+        config: Entries of the model's config, such as ``hidden_size``;
+            ``model_type`` is 'roberta' by default. A folder has its own.
+        max_length: Tokens of a caption; the rest is cut off, with a warning.
+        pooling: What the sentence is: 'pooler', as released, though RoBERTa's
+            is not pretrained; 'mean' over the words; 'cls', the first token.
+        freeze: Whether the model does not learn.
 
     Raises:
         InputError: For an unknown pooling or an impossible config; at the
@@ -143,7 +141,7 @@ class HFTextEncoder(nn.Module):
         """Encode captions.
 
         Args:
-            captions (Sequence[str]): n captions.
+            captions: n captions.
 
         Returns:
             tuple[Tensor, Tensor, Tensor]: Words (n, length, dim), sentences
@@ -168,13 +166,11 @@ class HFTextEncoder(nn.Module):
     def _numbers(self, captions: Sequence[str]) -> Tuple[Tensor, Tensor]:
         """Token ids and 1 where they are not padding, both (n, length)."""
         if self.name_or_path is None:
-            ids = [
-                [START] + [
-                    number + NUM_SPECIAL for number in hash_words(
-                        caption, self.model.config.vocab_size - NUM_SPECIAL,
-                        self.max_length - 2)
-                ] + [END] for caption in captions
-            ]
+            ids = [[START] + [
+                number + NUM_SPECIAL for number in hash_words(
+                    caption, self.model.config.vocab_size -
+                    NUM_SPECIAL, self.max_length - 2)
+            ] + [END] for caption in captions]
         else:
             if self.tokenizer is None:
                 os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')

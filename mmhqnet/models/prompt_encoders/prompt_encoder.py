@@ -15,12 +15,12 @@ class PromptTokens:
     """Tokens of those images of a batch whose prompts are of one family.
 
     Attributes:
-        family (str): ``'text'`` or ``'positional'``.
-        images (list[int]): Indices of the n images in the batch.
-        words (Tensor): One token per word or point, (n, length, dim).
-        positions (Tensor): Their positional encodings, (n, length, dim).
-        padding_mask (Tensor): True at padded tokens, (n, length).
-        sentence (Tensor): What the prompt says as a whole, (n, dim).
+        family: ``'text'`` or ``'positional'``.
+        images: Indices of the n images in the batch.
+        words: One token per word or point, (n, length, dim).
+        positions: Their positional encodings, (n, length, dim).
+        padding_mask: True at padded tokens, (n, length).
+        sentence: What the prompt says as a whole, (n, dim).
     """
     family: str
     images: Sequence[int]
@@ -53,10 +53,10 @@ class PromptEncoder(nn.Module):
     sentence.
 
     Args:
-        embed_dims (int): Channels of the tokens.
-        text_dims (int): Channels of the text encoder.
-        point_dims (int): Channels of the stride-16 map.
-        dropout (float): Dropout of the projections.
+        embed_dims: Channels of the tokens.
+        text_dims: Channels of the text encoder.
+        point_dims: Channels of the stride-16 map.
+        dropout: Dropout of the projections.
     """
 
     def __init__(self,
@@ -84,10 +84,10 @@ class PromptEncoder(nn.Module):
         """Make tokens of encoded captions.
 
         Args:
-            images (Sequence[int]): Indices of the n captions' images.
-            words (Tensor): (n, length, text_dims).
-            sentence (Tensor): (n, text_dims).
-            padding_mask (Tensor): True at padded words, (n, length).
+            images: Indices of the n captions' images.
+            words: (n, length, text_dims).
+            sentence: (n, text_dims).
+            padding_mask: True at padded words, (n, length).
 
         Returns:
             PromptTokens: Of the family ``'text'``.
@@ -106,14 +106,14 @@ class PromptEncoder(nn.Module):
         """Make tokens of points.
 
         Args:
-            images (Sequence[int]): Indices of the n prompts' images.
-            points (Tensor): x, y in pixels of the input, (n, length, 2);
-                those outside are moved to the border.
-            padding_mask (Tensor): True at padded points, (n, length).
-            feat (Tensor): The images' stride-16 maps of the backbone, (n,
-                point_dims, h, w).
-            feat_pos (Tensor): Their positional encodings, (n, dim, h, w).
-            canvas (tuple[int, int]): (h, w) of the padded input, pixels.
+            images: Indices of the n prompts' images.
+            points: x, y in pixels of the input, (n, length, 2); those outside
+                are moved to the border.
+            padding_mask: True at padded points, (n, length).
+            feat: The images' stride-16 maps of the backbone, (n, point_dims,
+                h, w).
+            feat_pos: Their positional encodings, (n, dim, h, w).
+            canvas: (h, w) of the padded input, pixels.
 
         Returns:
             PromptTokens: Of the family ``'positional'``.
@@ -140,8 +140,8 @@ def word_positions(padding_mask: Tensor, embed_dims: int) -> Tensor:
     """Sine encoding of the words' places, of which the last has 2 pi.
 
     Args:
-        padding_mask (Tensor): True at padded words, (n, length).
-        embed_dims (int): Channels of the encoding.
+        padding_mask: True at padded words, (n, length).
+        embed_dims: Channels of the encoding.
 
     Returns:
         Tensor: float32, (n, length, embed_dims).
@@ -161,12 +161,12 @@ def masked_mean(words: Tensor, padding_mask: Tensor) -> Tensor:
     return (words * valid).sum(1) / valid.sum(1)
 
 
-def in_order_of_images(parts: Sequence[Tuple[Sequence[int], Tensor]]
-                       ) -> Tensor:
+def in_order_of_images(
+        parts: Sequence[Tuple[Sequence[int], Tensor]]) -> Tensor:
     """Put the results of all families back into the batch's order.
 
     Args:
-        parts (Sequence): Pairs of the n images' indices and a tensor (n, ...).
+        parts: Pairs of the n images' indices and a tensor (n, ...).
 
     Returns:
         Tensor: (bs, ...).
@@ -187,8 +187,8 @@ def untouched(module: nn.Module, like: Tensor) -> Tensor:
     training has a gradient for every weight.
 
     Args:
-        module (nn.Module): The part without work.
-        like (Tensor): Gives type and device.
+        module: The part without work.
+        like: Gives type and device.
 
     Returns:
         Tensor: Scalar.

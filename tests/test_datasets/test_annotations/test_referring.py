@@ -34,8 +34,8 @@ def content():
 
 def test_a_sample_per_person_and_caption_with_points_on_the_person(content):
     result = add_prompts(content, {1: ['left', 'the left one']})
-    assert [image.get('caption') for image in result['images']
-            ] == ['left', 'the left one', None]
+    assert [image.get('caption')
+            for image in result['images']] == ['left', 'the left one', None]
     assert {image['file_name'] for image in result['images']} == {'a.jpg'}
     assert [image['id'] for image in result['images']] == [1, 2, 3]
     assert [ann['image_id'] for ann in result['annotations']] == [1, 2, 3]
@@ -69,8 +69,11 @@ def test_a_broken_mask_is_named(content):
 
 
 REFS = [
-    dict(ann_id=1, split='train', sentences=[dict(sent='left'),
-                                             dict(sent='the left one')]),
+    dict(
+        ann_id=1,
+        split='train',
+        sentences=[dict(sent='left'),
+                   dict(sent='the left one')]),
     dict(ann_id=1, split='train', sentences=[dict(sent='first')]),
     dict(ann_id=2, split='val', sentences=[dict(sent='right')])
 ]

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from mmhqnet.datasets.annotations.scribbles import (NUM_POINTS,
-                                                    draw_scribble,
+from mmhqnet.datasets.annotations.scribbles import (NUM_POINTS, draw_scribble,
                                                     redraw_scribble)
 
 

@@ -41,8 +41,7 @@ def test_a_mirrored_picture_has_mirrored_prompts():
     flip = build('RefRandomFlip', prob=1.0)
     result = flip(sample(Scribble([[25, 20], [30, 40]])))
     assert result['prompt'] == Scribble([[75, 20], [70, 40]])
-    np.testing.assert_allclose(result['gt_keypoints'],
-                               [[[65, 20], [75, 20]]])
+    np.testing.assert_allclose(result['gt_keypoints'], [[[65, 20], [75, 20]]])
     assert flip(sample(Text('on the left')))['prompt'] == Text('on the right')
     untouched = build('RefRandomFlip', prob=0.0)(sample(Text('left')))
     assert untouched['prompt'] == Text('left')
@@ -56,8 +55,11 @@ def test_prompts_grow_with_the_picture():
 def test_several_steps_in_a_row_keep_points_on_the_person():
     steps = [
         build('RefRandomFlip', prob=1.0),
-        build('RandomChoiceResize', resize_type='RefResize',
-              scales=[(150, 90)], keep_ratio=True),
+        build(
+            'RandomChoiceResize',
+            resize_type='RefResize',
+            scales=[(150, 90)],
+            keep_ratio=True),
         build('RefRandomFlip', prob=1.0)
     ]
     result = sample(Point(25, 20))
@@ -87,20 +89,19 @@ def test_points_that_a_crop_cuts_off_are_drawn_again():
 
 
 def test_a_crop_without_the_person_is_given_up():
-    crop = build('RefRandomCrop', crop_size=(30, 60),
-                 allow_negative_crop=True)
+    crop = build('RefRandomCrop', crop_size=(30, 60), allow_negative_crop=True)
     np.random.seed(0)
     for prompt in (Text('left'), Point(25, 20)):
         results = [crop(sample(prompt)) for _ in range(20)]
         assert any(result is None for result in results)
-        assert all(result['gt_masks'].to_ndarray().any()
-                   for result in results if result is not None)
+        assert all(result['gt_masks'].to_ndarray().any() for result in results
+                   if result is not None)
 
 
 def test_areas_of_boxes_as_released():
     for area_of_box in (False, True):
-        crop = build('RefRandomCrop', crop_size=(75, 30),
-                     area_of_box=area_of_box)
+        crop = build(
+            'RefRandomCrop', crop_size=(75, 30), area_of_box=area_of_box)
         np.random.seed(1)
         result = crop(dict(sample(Text('left')), gt_areas=np.float32([400])))
         box, = result['gt_bboxes'].areas.tolist()

@@ -52,8 +52,8 @@ def test_joints_count_within_half_a_head():
     pred = target + [[5, 0], [5.01, 0], [0, 0], [0, 0], [3, 4]]
     visible = np.array([1, 2, 0, 1, 1])
     assert count_correct_joints(pred, target, visible) == (3, 4)
-    assert count_correct_joints(pred, target, visible * [1, 1, 1, 0, 1]
-                                ) == (0, 0)
+    assert count_correct_joints(pred, target,
+                                visible * [1, 1, 1, 0, 1]) == (0, 0)
 
 
 def test_a_head_of_size_zero_counts():

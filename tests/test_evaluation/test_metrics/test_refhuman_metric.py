@@ -95,18 +95,14 @@ def test_overlaps_are_those_of_mmdet(samples):
     metric = RefSegMetric(metric=('cIoU', 'mIoU'))
     masks = [
         dict(
-            pred_instances=dict(
-                masks=sample['pred_instances']['masks'][[
-                    int(sample['pred_instances']['scores'].argmax())
-                ]]),
+            pred_instances=dict(masks=sample['pred_instances']['masks'][
+                [int(sample['pred_instances']['scores'].argmax())]]),
             gt_masks=sample['gt_instances'].masks) for sample in samples
     ]
     metric.process({}, masks)
     found = metric.evaluate(len(samples))
-    assert found['cIoU'] == pytest.approx(100 *
-                                          values['refhuman/point_oIoU'])
-    assert found['mIoU'] == pytest.approx(100 *
-                                          values['refhuman/point_mIoU'])
+    assert found['cIoU'] == pytest.approx(100 * values['refhuman/point_oIoU'])
+    assert found['mIoU'] == pytest.approx(100 * values['refhuman/point_mIoU'])
 
 
 def test_kinds_are_evaluated_apart(samples):

@@ -59,8 +59,8 @@ def test_an_image_without_person_gives_finite_losses_and_all_gradients(model):
     assert torch.isfinite(total)
     assert losses['loss_visibility'] == losses['loss_mask'] == 0
     assert not [
-        name for name, grad in gradients(model, [empty]).items()
-        if grad is None
+        name
+        for name, grad in gradients(model, [empty]).items() if grad is None
     ]
 
 
@@ -71,9 +71,10 @@ def test_losses_have_the_names_of_the_contract(model):
         for name in ('cls', 'bbox', 'iou', 'kpt', 'oks', 'visibility', 'mask',
                      'dice', 'mask_low', 'dice_low', 'gender', 'age')
     }
-    assert losses.keys() == layer | {f'd0.{name}' for name in layer} | {
-        'enc_loss_cls', 'enc_loss_kpt', 'enc_loss_oks'
-    }
+    assert losses.keys() == layer | {
+        f'd0.{name}'
+        for name in layer
+    } | {'enc_loss_cls', 'enc_loss_kpt', 'enc_loss_oks'}
 
 
 def test_mixed_kinds_give_what_each_kind_gives_alone(model):

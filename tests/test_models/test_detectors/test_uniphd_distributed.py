@@ -45,8 +45,7 @@ def train(rank, folder):
 @pytest.mark.slow
 def test_mixed_prompts_need_no_search_for_unused_parameters(tmp_path):
     mp.spawn(train, (str(tmp_path), ), nprocs=2)
-    first, second = (torch.load(tmp_path / f'{rank}.pth')
-                     for rank in range(2))
+    first, second = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))
     assert first.keys() == second.keys() and len(first) > 100
     for name, gradient in first.items():
         torch.testing.assert_close(gradient, second[name], msg=name)

@@ -19,8 +19,8 @@ def head():
 
 def test_masks_are_two_convolutions_that_the_token_brings_along():
     model = head()
-    tokens, features = torch.randn(1, 2, 8).double(), torch.randn(
-        1, 8, 3, 4).double()
+    tokens, features = torch.randn(1, 2, 8).double(), torch.randn(1, 8, 3,
+                                                                  4).double()
     centres = torch.tensor([[[10., 5], [20, 9]]]).double()
     drawn = model(tokens, centres, features)
     first, second, b1, b2 = model.controller(tokens)[0, 1].split(model.sizes)

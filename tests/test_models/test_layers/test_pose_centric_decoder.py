@@ -30,24 +30,22 @@ def decoder():
         num_layers=2,
         num_keypoints=4,
         layer_cfg=dict(
-            embed_dims=16,
-            num_heads=2,
-            num_levels=2,
+            embed_dims=16, num_heads=2, num_levels=2,
             feedforward_channels=16)).double()
 
 
 @pytest.fixture
 def branches():
     torch.manual_seed(1)
-    return torch.nn.ModuleList(
-        build_mlp(16, 16, 2, 1) for _ in range(2)).double()
+    return torch.nn.ModuleList(build_mlp(16, 16, 2, 1)
+                               for _ in range(2)).double()
 
 
 def test_joints_move_and_the_instance_stays_their_centre(decoder, branches):
     hidden, references = decoder(**inputs(), kpt_branches=branches)
     assert hidden.shape == (2, 1, 3, 5, 16) and len(references) == 2
-    expected = move_joints(references[0][:, :, 1:],
-                           branches[0](hidden[0][:, :, 1:]))
+    expected = move_joints(references[0][:, :, 1:], branches[0](hidden[0][:, :,
+                                                                          1:]))
     torch.testing.assert_close(references[1][:, :, 1:], expected)
     torch.testing.assert_close(references[1][:, :, 0],
                                references[1][:, :, 1:].mean(2))

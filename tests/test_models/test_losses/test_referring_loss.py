@@ -35,8 +35,8 @@ def test_targets_are_fractions_of_the_image_and_masks_of_the_canvas():
 
 def test_a_perfect_prediction_costs_nothing():
     target = persons()
-    for name, loss in pair_losses(
-            prediction(target), target, COCO_SIGMAS).items():
+    for name, loss in pair_losses(prediction(target), target,
+                                  COCO_SIGMAS).items():
         assert loss.shape == (2, )
         assert loss.abs().max() < 1e-4, name
 

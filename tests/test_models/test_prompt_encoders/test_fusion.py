@@ -29,9 +29,9 @@ def test_every_image_listens_to_its_own_prompt(fusion):
         attention = fusion.attentions[prompt.family]
         for row, image in enumerate(prompt.images):
             pixels = maps[0][image].flatten(1).T[None]
-            heard, _ = attention(
-                pixels, (prompt.words + prompt.positions)[row:row + 1],
-                prompt.words[row:row + 1])
+            heard, _ = attention(pixels, (prompt.words +
+                                          prompt.positions)[row:row + 1],
+                                 prompt.words[row:row + 1])
             expected = (pixels + heard)[0].T.reshape(8, 4, 5)
             torch.testing.assert_close(fused[image], expected)
 
@@ -49,5 +49,4 @@ def test_padded_words_are_not_heard(fusion):
 def test_the_other_familys_attention_has_gradients_in_training(fusion):
     maps = [torch.randn(1, 8, 2, 2, dtype=torch.float64)]
     fusion.train()(maps, [tokens('text', [0])])[0].sum().backward()
-    assert all(parameter.grad is not None
-               for parameter in fusion.parameters())
+    assert all(parameter.grad is not None for parameter in fusion.parameters())

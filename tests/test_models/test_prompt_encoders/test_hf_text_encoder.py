@@ -26,8 +26,7 @@ def test_without_transformers_it_can_be_built_and_says_what_is_missing(
             encoder(['left'])
 
 
-@pytest.mark.parametrize('options', [dict(),
-                                     dict(config=TINY, pooling='max')])
+@pytest.mark.parametrize('options', [dict(), dict(config=TINY, pooling='max')])
 def test_options_at_fault(options):
     with pytest.raises(InputError, match='model.text_encoder'):
         HFTextEncoder(**options)
@@ -82,9 +81,8 @@ def test_from_a_folder_as_transformers_computes(folder, pooling):
             'mean': first.mean(0),
             'cls': first[0]
         }[pooling])
-    assert not any(parameter.requires_grad
-                   for parameter in encoder.model.pooler.parameters()
-                   ) or pooling == 'pooler'
+    assert not any(parameter.requires_grad for parameter in
+                   encoder.model.pooler.parameters()) or pooling == 'pooler'
     assert pad_mask.tolist() == [[False, False], [False, True]]
     with pytest.warns(UserWarning, match='cut after 64 tokens'):
         assert encoder(['left ' * 500])[0].shape[1] == 64

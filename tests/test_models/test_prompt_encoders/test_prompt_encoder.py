@@ -20,8 +20,8 @@ def test_words_are_placed_on_a_circle_of_their_caption():
     last = torch.tensor([math.sin(2 * math.pi), math.cos(2 * math.pi)])
     torch.testing.assert_close(
         positions[[0, 1], [1, 2], :2], last.expand(2, -1), atol=1e-4, rtol=0)
-    torch.testing.assert_close(positions[0, 0, 0], torch.tensor(0.),
-                               atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        positions[0, 0, 0], torch.tensor(0.), atol=1e-4, rtol=0)
 
 
 def test_a_point_is_what_the_map_says_at_its_place():
@@ -37,8 +37,7 @@ def test_a_point_is_what_the_map_says_at_its_place():
     torch.testing.assert_close(tokens.words[0], model.point_proj(cells))
     torch.testing.assert_close(tokens.positions[0, 2], position[0, :, 1, 2])
     torch.testing.assert_close(
-        tokens.sentence[0],
-        model.point_sentence_proj(tokens.words[0].mean(0)))
+        tokens.sentence[0], model.point_sentence_proj(tokens.words[0].mean(0)))
 
 
 def test_padded_points_say_nothing():
@@ -46,12 +45,10 @@ def test_padded_points_say_nothing():
     feat = torch.randn(1, 4, 3, 5, dtype=torch.float64)
     position = torch.randn(1, 8, 3, 5, dtype=torch.float64)
     points = torch.tensor([[[10., 10], [70, 40]]])
-    padded = model.encode_points([0], points,
-                                 torch.tensor([[False, True]]), feat, position,
-                                 (48, 80))
-    alone = model.encode_points([0], points[:, :1],
-                                torch.tensor([[False]]), feat, position,
-                                (48, 80))
+    padded = model.encode_points([0], points, torch.tensor([[False, True]]),
+                                 feat, position, (48, 80))
+    alone = model.encode_points([0], points[:, :1], torch.tensor([[False]]),
+                                feat, position, (48, 80))
     torch.testing.assert_close(padded.sentence, alone.sentence)
 
 

@@ -15,6 +15,7 @@ PYTHON = sys.version_info[:2]
 USERS_CHOICE = ('torch', 'torchvision', 'mmcv')  # kept when installed
 MMCVS = ('mmcv', 'mmcv-lite', 'mmcv-full', 'onedl-mmcv')  # the same files
 
+REACH_INDEX = 'check that pip can reach a package index'
 # what may be found in the log of a failed command, and what helps
 ADVICE = (
     (r'No space left on device', 'free some disk space'),
@@ -27,8 +28,7 @@ ADVICE = (
     (r'operator torchvision::nms', 'torchvision does not fit torch: '
      'install the matching build of it, or uninstall it'),
     (r'name resolution|NewConnectionError|ConnectTimeout|Read timed out|'
-     r'ProxyError|SSLError|Connection refused',
-     'check that pip can reach a package index'),
+     r'ProxyError|SSLError|Connection refused', REACH_INDEX),
     (r'No matching distribution found|ResolutionImpossible',
      'check the versions in requirements/constraints.txt and that pip can '
      'reach a package index'),
@@ -37,6 +37,7 @@ ADVICE = (
 )
 ERROR_LINE = re.compile(r'^\s*(?:ERROR: |error: |.*fatal error: |'
                         r'[\w.]*(?:Error|Exception): )')
+NOTHING_FOUND = re.compile('No matching distribution|conflicting dependencies')
 BORING_LINE = re.compile(r'subprocess-exited-with-error|note: |hint: |'
                          r'Failed building wheel|Failed to build|'
                          r'ResolutionImpossible')
@@ -73,6 +74,8 @@ def diagnose(output):
     reason = re.sub(r'^(?:ERROR|error): ', '', reason).rstrip('.')
     for pattern, advice in ADVICE:
         if re.search(pattern, output):
+            if advice == REACH_INDEX and NOTHING_FOUND.search(reason):
+                reason = 'no package index answers'
             return reason, advice
     return reason, 'see the log'
 

@@ -37,7 +37,7 @@ ImportError: libGL.so.1: cannot open shared object file
     (MISSING, 'No matching distribution found for shapely==99.0',
      'constraints.txt'),
     (CONFLICT, 'Cannot install mmdet', 'constraints.txt'),
-    (NO_NETWORK, 'No matching distribution found for six',
+    (NO_NETWORK, 'no package index answers',
      'check that pip can reach a package index'),
     (NO_MEMORY, 'Killed signal terminated program cc1plus', 'MAX_JOBS=1'),
     (NO_LIBRARY, 'ImportError: libGL.so.1', 'libgl1'),

@@ -44,10 +44,10 @@ def missing_operator(name: str) -> Callable:
 class StandIn(MetaPathFinder, Loader):
     """Finds and fills ``mmcv._ext``, when everyone else has been asked."""
 
-    def find_spec(self, fullname, path=None,
-                  target=None) -> Optional[ModuleSpec]:
+    def find_spec(self, fullname: str, *_) -> Optional[ModuleSpec]:
         if fullname == EXTENSION:
             return ModuleSpec(fullname, self, origin=__name__)
+        return None
 
     def exec_module(self, module: ModuleType) -> None:
         # what collecting the environment asks for, in mmcv's words
@@ -81,5 +81,6 @@ def provide_operators() -> None:
         raise ImportError(
             'the compiled operators of mmcv do not fit torch '
             f'{torch.__version__} ({reason}); compile them again, '
-            f'{HOW_TO_COMPILE}, or do without: pip uninstall -y mmcv, then '
-            'pip install mmcv-lite==2.1.0') from None
+            f'{HOW_TO_COMPILE}, or do without: '
+            'pip uninstall -y mmcv mmcv-lite && pip install mmcv-lite==2.1.0'
+        ) from None

@@ -53,12 +53,10 @@ class OperatorsEnvironment(Environment):
 
     def create(self):
         """Create it without pip, which the base has, and let it see that."""
-        settings = (self.base.venv / 'pyvenv.cfg').read_text()
-        self.run([
-            sys.executable, '-m', 'venv', '--without-pip',
-            *(['--system-site-packages'] if 'packages = true' in settings else
-              []), self.venv
-        ])
+        options = ['--without-pip']
+        if 'packages = true' in (self.base.venv / 'pyvenv.cfg').read_text():
+            options.append('--system-site-packages')
+        self.run([sys.executable, '-m', 'venv', *options, self.venv])
         self.link.write_text(
             f'import site; site.addsitedir({str(self.base.site_packages)!r})')
 

@@ -59,16 +59,15 @@ def test_import_after_mmdet_was_used():
 
     That takes an mmcv with operators, or one that seems to have them.
     """
-    assert run(
-        'import sys, types\n'
-        'operators = types.ModuleType("mmcv._ext")\n'
-        'operators.__getattr__ = lambda name: None\n'
-        'sys.modules["mmcv._ext"] = operators\n'
-        'from mmdet.registry import DATASETS\n'
-        'assert DATASETS.get("CocoDataset")\n'
-        'import mmhqnet\n'
-        'print(DATASETS.get("CocoUniHumanDataset").__name__)'
-    ) == 'CocoUniHumanDataset'
+    assert run('import sys, types\n'
+               'operators = types.ModuleType("mmcv._ext")\n'
+               'operators.__getattr__ = lambda name: None\n'
+               'sys.modules["mmcv._ext"] = operators\n'
+               'from mmdet.registry import DATASETS\n'
+               'assert DATASETS.get("CocoDataset")\n'
+               'import mmhqnet\n'
+               'print(DATASETS.get("CocoUniHumanDataset").__name__)'
+               ) == 'CocoUniHumanDataset'
 
 
 def test_import_is_as_light_as_mmdet():

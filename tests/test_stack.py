@@ -104,6 +104,8 @@ def test_two_distributions_of_mmcv_are_named(tmp_path):
         warnings.simplefilter('error')
         stack.check_one_mmcv(tmp_path)
     (tmp_path / 'mmcv-2.1.0.dist-info').mkdir()
-    with pytest.warns(UserWarning, match='^mmcv and mmcv-lite are installed '
-                      ".*pip uninstall .*pip install \"mmcv-lite"):
+    with pytest.warns(
+            UserWarning,
+            match='^mmcv and mmcv-lite are installed '
+            ".*pip uninstall .*pip install \"mmcv-lite"):
         stack.check_one_mmcv(tmp_path)

@@ -34,12 +34,9 @@ _COCO = {
     'left_ankle': .089,
     'right_ankle': .089,
 }
-_BODY = [name for name in _COCO if _COCO[name] > .06]  # from the shoulders on
-_CROWDPOSE = {
-    **{name: _COCO[name]
-       for name in _BODY}, 'top_head': .079,
-    'neck': .079
-}
+# no face, but the head's two ends
+_CROWDPOSE = {name: sigma for name, sigma in _COCO.items() if sigma > .06}
+_CROWDPOSE.update(top_head=.079, neck=.079)
 _LIMBS = [('left_ankle', 'left_knee'), ('left_knee', 'left_hip'),
           ('right_ankle', 'right_knee'), ('right_knee', 'right_hip'),
           ('left_hip', 'right_hip'), ('left_shoulder', 'left_hip'),

@@ -214,14 +214,16 @@ def test_torch_is_installed_only_if_missing(environment, monkeypatch,
         assert f'{name}=={version}' in constraints
 
 
-@pytest.mark.parametrize('installed, works, removed, extra', [
-    ([], False, None, 'lite'),
-    (['mmcv_lite'], False, None, 'lite'),
-    (['mmcv'], True, None, 'mim'),
-    (['mmcv'], False, ['mmcv'], 'lite'),
-    (['mmcv', 'mmcv_lite'], True, ['mmcv', 'mmcv-lite'], 'lite'),
-    ([], True, None, 'mim'),
-], ids=['none', 'lite', 'compiled', 'for another torch', 'both', 'the hosts'])
+@pytest.mark.parametrize(
+    'installed, works, removed, extra', [
+        ([], False, None, 'lite'),
+        (['mmcv_lite'], False, None, 'lite'),
+        (['mmcv'], True, None, 'mim'),
+        (['mmcv'], False, ['mmcv'], 'lite'),
+        (['mmcv', 'mmcv_lite'], True, ['mmcv', 'mmcv-lite'], 'lite'),
+        ([], True, None, 'mim'),
+    ],
+    ids=['none', 'lite', 'compiled', 'for another torch', 'both', 'the hosts'])
 def test_one_mmcv_is_left(environment, monkeypatch, installed, works, removed,
                           extra):
     calls = []
@@ -270,11 +272,10 @@ def test_full_disk(make_env, environment, monkeypatch):
 def test_no_network(environment, capsys):
     """pip itself, asking an index that does not answer."""
     environment.constraints.write_text('')
+    nowhere = ('--retries', '1', '--index-url', 'http://127.0.0.1:9/simple')
     environment.steps = {
         'libraries':
-        lambda: environment.pip(
-            'install', '--retries', '1', '--index-url',
-            'http://127.0.0.1:9/simple', 'no-such-package-anywhere')
+        lambda: environment.pip('install', *nowhere, 'no-such-package')
     }
     make_fails(environment, 'check that pip can reach a package index')
     assert capsys.readouterr().out.endswith('libraries ... failed\n')
@@ -303,12 +304,11 @@ def call_make(root, tmp_path):
         pytest.skip('there is no make')
 
     def call_make(*arguments):
-        return subprocess.run(
-            ['make', '-f', root / 'Makefile', *arguments],
-            cwd=tmp_path,
-            env=dict(os.environ, HOME=str(tmp_path)),
-            capture_output=True,
-            text=True)
+        return subprocess.run(['make', '-f', root / 'Makefile', *arguments],
+                              cwd=tmp_path,
+                              env=dict(os.environ, HOME=str(tmp_path)),
+                              capture_output=True,
+                              text=True)
 
     return call_make
 

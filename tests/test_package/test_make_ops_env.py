@@ -16,8 +16,9 @@ def operators(make_ops_env, environment):
     pip = environment.site_packages / 'pip' / '_internal' / 'cli' / 'main.py'
     pip.parent.mkdir(parents=True)
     pip.write_text('')
-    return make_ops_env.OperatorsEnvironment(
-        environment.root, environment.root / '.venv-ops', environment.venv)
+    return make_ops_env.OperatorsEnvironment(environment.root,
+                                             environment.root / '.venv-ops',
+                                             environment.venv)
 
 
 def test_it_sees_the_environment_below(operators):
@@ -31,8 +32,8 @@ def test_it_sees_the_environment_below(operators):
     assert operators.is_complete()
 
 
-def test_it_is_looked_at_when_the_environment_below_changes(operators,
-                                                            add_interpreter):
+def test_it_is_looked_at_when_the_environment_below_changes(
+        operators, add_interpreter):
     operators.steps = {}
     add_interpreter(operators)
     operators.link.touch()

@@ -74,12 +74,11 @@ def test_other_data_sets_of_mmpose(mmpose_files, monkeypatch):
 
 def test_own_description_file(tmp_path):
     path = tmp_path / 'two.py'
-    path.write_text(
-        'dataset_info = dict(keypoint_info={'
-        "0: dict(name='left', id=0, swap='right'),"
-        "1: dict(name='right', id=1, swap='left')},"
-        "skeleton_info={0: dict(link=('left', 'right'))},"
-        'sigmas=[.1, .2])')
+    path.write_text('dataset_info = dict(keypoint_info={'
+                    "0: dict(name='left', id=0, swap='right'),"
+                    "1: dict(name='right', id=1, swap='left')},"
+                    "skeleton_info={0: dict(link=('left', 'right'))},"
+                    'sigmas=[.1, .2])')
     assert load_keypoint_metainfo(str(path)) == dict(
         num_keypoints=2,
         keypoint_names=['left', 'right'],
@@ -97,7 +96,7 @@ def test_a_file_without_keypoints_is_named(tmp_path):
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(InputError, match="describes 'cooc'.*coco, .*crowdpose"):
+    with pytest.raises(InputError, match="describes 'cooc'.*coco, .*ochuman"):
         load_keypoint_metainfo('cooc')
     with pytest.raises(InputError, match='no such file: absent.py'):
         load_keypoint_metainfo('absent.py')

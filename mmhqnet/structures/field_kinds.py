@@ -28,7 +28,8 @@ class Motion(NamedTuple):
     @property
     def scale(self) -> float:
         """How many new pixels there are for an old one; < 0 if mirrored."""
-        return float(np.linalg.det(self.matrix[:2, :2]))
+        (a, b, _), (c, d, _), _ = self.matrix.tolist()
+        return a * d - b * c
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,8 @@ def fields_in(holder: Optional[Mapping]) -> Dict[str, PersonField]:
     table = (holder or {}).get('person_fields')
     if table is None:
         return resolve_fields(keypoints=holder)
+    if all(isinstance(row, PersonField) for row in table.values()):
+        return table
     return {
         name:
         row if isinstance(row, PersonField) else _resolve_row(

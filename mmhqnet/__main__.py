@@ -52,7 +52,8 @@ COMMANDS = {
 def tools_folder() -> Path:
     """Where the tools lie: in the checkout, or installed with the package."""
     package = Path(__file__).resolve().parent
-    for folder in (package.parent / 'tools', package / '.mim' / 'tools'):
+    # Beside an installed package may lie somebody else's tools.
+    for folder in (package / '.mim' / 'tools', package.parent / 'tools'):
         if (folder / 'train.py').is_file():
             return folder
     raise SystemExit('error: the tools of mmhqnet are missing: install it '

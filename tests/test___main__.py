@@ -99,5 +99,5 @@ def test_shown_commands_have_options_that_exist(line):
     tool = runpy.run_path(str(ROOT / 'tools' / COMMANDS[name].tool))
     args = tool['parse_args'](arguments)
     for word in arguments:
-        if not word.startswith('-'):
+        if not word.startswith('--'):
             assert word in str(vars(args)), word

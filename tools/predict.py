@@ -19,7 +19,8 @@ def parse_args(argv=None):
         'sources',
         nargs='+',
         metavar='SOURCE',
-        help='image, folder, pattern, video, address, or number of a camera')
+        help='image, folder, pattern, video, address, number of a camera, or '
+        '- for a list of them on standard input, one a line')
     parser.add_argument(
         '--config', help='config file (default: the one in the checkpoint)')
     parser.add_argument('--checkpoint', required=True, help='checkpoint file')
@@ -80,7 +81,10 @@ def run(args):
         tasks=args.tasks,
         attributes=not args.no_attributes,
         show_progress=False)
-    sources = [int(s) if s.isdigit() else s for s in args.sources]
+    sources = []
+    for source in args.sources:
+        lines = sys.stdin.read().splitlines() if source == '-' else [source]
+        sources += [int(s) if s.isdigit() else s for s in filter(None, lines)]
     errors = count = 0
     for persons in predict_to_folder(
             inferencer,

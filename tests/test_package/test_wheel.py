@@ -93,6 +93,22 @@ def test_wheel_holds_all_modules_and_what_mim_needs(wheel, root):
             for name in names if '.dist-info' not in name} == {'mmhqnet'}
 
 
+def test_the_command_finds_its_tools(site):
+    (site / 'tools').mkdir()  # somebody else's
+    (site / 'tools' / 'train.py').write_text('raise SystemExit("wrong")')
+    usage = run(
+        sys.executable,
+        '-m',
+        'mmhqnet',
+        'train',
+        '--help',
+        cwd=site,
+        PYTHONPATH=str(site))
+    assert usage.startswith('usage: mmhqnet train ')
+    entry = next(site.glob('*.dist-info')) / 'entry_points.txt'
+    assert 'mmhqnet = mmhqnet.__main__:main' in entry.read_text()
+
+
 def test_every_folder_of_modules_is_a_package(root):
     packages = {
         'mmhqnet',

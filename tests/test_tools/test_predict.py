@@ -1,4 +1,5 @@
 """tools/predict.py: a tiny model on photos, a folder and a video."""
+import io
 import json
 import runpy
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_attributes_off_and_tasks(run, photos):
     assert 'mask' in person and not {'age', 'gender'} & set(person)
     _, (line, ), _ = run(path, '--json', '--tasks', 'age')
     assert set(json.loads(line)['persons'][0]) == {'bbox', 'score', 'age'}
+
+
+def test_a_list_on_standard_input(run, photos, monkeypatch):
+    paths = [str(p) for p in sorted((photos / 'images').iterdir())[:2]]
+    monkeypatch.setattr('sys.stdin', io.StringIO('\n'.join([*paths, ''])))
+    _, lines, _ = run('-', '--json', '--tasks', 'age')
+    assert [json.loads(line)['image']['path'] for line in lines] == paths
 
 
 @pytest.mark.fault

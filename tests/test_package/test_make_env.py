@@ -303,10 +303,16 @@ def call_make(root, tmp_path):
     if shutil.which('make') is None:
         pytest.skip('there is no make')
 
+    # `make test` hands its own options down
+    outside = {
+        name: value
+        for name, value in os.environ.items() if not name.startswith('MAKE')
+    }
+
     def call_make(*arguments):
         return subprocess.run(['make', '-f', root / 'Makefile', *arguments],
                               cwd=tmp_path,
-                              env=dict(os.environ, HOME=str(tmp_path)),
+                              env=dict(outside, HOME=str(tmp_path)),
                               capture_output=True,
                               text=True)
 

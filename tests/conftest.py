@@ -15,6 +15,13 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 from mmhqnet.compiled_operators import has_compiled_operators  # noqa: E402
 
 
+@pytest.fixture(autouse=True)
+def mmdet_scope():
+    """What a config says; without it a test depends on those before it."""
+    from mmengine.registry import init_default_scope
+    init_default_scope('mmdet')
+
+
 def pytest_collection_modifyitems(items):
     """Skip what calls compiled operators where there are none."""
     if not has_compiled_operators():

@@ -4,15 +4,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-from mmengine.registry import init_default_scope
 
 import mmhqnet.datasets  # noqa: F401
 from mmhqnet.registry import DATASETS
-
-
-@pytest.fixture(autouse=True)
-def mmdet_scope():
-    init_default_scope('mmdet')
 
 
 @pytest.fixture

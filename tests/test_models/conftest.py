@@ -1,14 +1,8 @@
 """Tiny models, made-up persons and random encoder outputs as fixtures."""
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 
 from mmhqnet import testing
-
-
-@pytest.fixture(autouse=True)
-def mmdet_scope():
-    init_default_scope('mmdet')
 
 
 @pytest.fixture(autouse=True, scope='module')

@@ -1,7 +1,6 @@
 """ImageNet's MobileNetV2 from torchvision's names to mmdet's."""
 from typing import Dict, List
 
-from mmdet.models.backbones import MobileNetV2
 from torch import Tensor
 
 from mmhqnet.errors import InputError
@@ -31,6 +30,9 @@ def convert_mobilenetv2(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     Raises:
         InputError: If it is no MobileNetV2.
     """
+    # mmdet's models take seconds to import, and checkpoints are read early
+    from mmdet.models.backbones import MobileNetV2
+
     # Module -> its tensors, by feature.
     features: Dict[int, Dict[str, Dict[str, Tensor]]] = {}
     for name, weight in weights_of(state_dict).items():
@@ -40,7 +42,8 @@ def convert_mobilenetv2(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             modules.setdefault(module, {})[tensor] = weight
     converted = {
         f'{target}.{tensor}': weight
-        for prefix, modules in zip(_prefixes(), features.values())
+        for prefix, modules in zip(
+            _prefixes(MobileNetV2.arch_settings), features.values())
         for target, tensors in zip(
             _targets(prefix, len(modules)), modules.values())
         for tensor, weight in tensors.items()
@@ -53,12 +56,11 @@ def convert_mobilenetv2(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return converted
 
 
-def _prefixes() -> List[str]:
+def _prefixes(arch_settings: list) -> List[str]:
     """Where mmdet has the features, in order."""
     blocks = [
         f'layer{layer}.{block}.'
-        for layer, (_, _, num_blocks,
-                    _) in enumerate(MobileNetV2.arch_settings, 1)
+        for layer, (_, _, num_blocks, _) in enumerate(arch_settings, 1)
         for block in range(num_blocks)
     ]
     return ['conv1.', *blocks, 'conv2.']

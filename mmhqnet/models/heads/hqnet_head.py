@@ -19,7 +19,7 @@ from ..encoded_images import EncodedImages
 from ..losses import box_losses, layer_mean, normaliser
 from ..matching import Assignment, denoising_assignment
 from ..prediction_layers import PredictionLayers
-from ..task_heads import TaskHead, to_pixels
+from ..task_heads import build_task_head, to_pixels
 
 Outputs = Dict[str, Dict[str, Tensor]]
 Targets = Dict[str, Sequence[Any]]
@@ -46,33 +46,14 @@ class HQNetHead(PredictionLayers, DINOHead):
                  **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.task_heads = nn.ModuleDict({
-            name: self._build_task_head(name, cfg)
+            name:
+            build_task_head(
+                name,
+                cfg,
+                embed_dims=self.embed_dims,
+                num_pred_layers=self.num_pred_layers)
             for name, cfg in (task_heads or {}).items() if cfg is not None
         })
-
-    def _build_task_head(self, name: str, cfg: dict) -> TaskHead:
-        where = f'model.bbox_head.task_heads.{name}'
-        if not isinstance(cfg, dict) or 'type' not in cfg:
-            raise InputError(f'{where} must be None or a dict with `type`, '
-                             f'the name of a task head; got {cfg!r}')
-        if name == 'box':
-            raise InputError(f'{where}: `box` is the name of the detection '
-                             'itself; give the task another one')
-        task_type = cfg['type']
-        cls = MODELS.get(task_type) if isinstance(task_type,
-                                                  str) else task_type
-        if not (isinstance(cls, type) and issubclass(cls, TaskHead)):
-            known = sorted(
-                key for key, module in MODELS.module_dict.items()
-                if isinstance(module, type) and issubclass(module, TaskHead))
-            raise InputError(
-                f'{where}: unknown task head {task_type!r}; choose one of '
-                f'{", ".join(known)}, or import your own in custom_imports')
-        return MODELS.build(
-            dict(
-                embed_dims=self.embed_dims,
-                num_pred_layers=self.num_pred_layers,
-                **cfg))
 
     @property
     def num_pred_layers(self) -> int:

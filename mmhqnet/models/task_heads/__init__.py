@@ -1,11 +1,12 @@
 from .attribute import (AgeHead, AttributeHead, CategoryHead, GenderHead,
                         NumberHead)
-from .base import TaskHead, to_pixels
+from .base import TaskHead, build_task_head, to_pixels
 from .face import FaceHead
 from .mask import MaskHead
 from .pose import PoseHead
 
 __all__ = [
     'AgeHead', 'AttributeHead', 'CategoryHead', 'GenderHead', 'FaceHead',
-    'NumberHead', 'TaskHead', 'to_pixels', 'MaskHead', 'PoseHead'
+    'NumberHead', 'TaskHead', 'build_task_head', 'to_pixels', 'MaskHead',
+    'PoseHead'
 ]

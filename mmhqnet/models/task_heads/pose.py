@@ -140,6 +140,7 @@ class PoseHead(TaskHead):
                    encoded: EncodedImages) -> Tensor:
         """Confidence, L1 and OKS costs; 0 for persons without keypoints."""
         labelled, size = targets.labelled, encoded.image_sizes()
+        # (num_queries, 1, K, 2) against (num_gts, K, 2).
         pred = outputs['keypoints'][:, None]
         weight = labelled[..., None]
         distance = (pred - targets.keypoints / size).abs() * weight

@@ -14,7 +14,10 @@ def roi_align(feats: Tensor,
     The numbers are those of mmcv's ``RoIAlign(aligned=True)``: the centre of
     a pixel is at half a pixel, a sample up to one pixel outside of the map has
     the value of its border, one further away is zero. Computed in float32 at
-    least. No gradient goes back to the boxes.
+    least.
+
+    NOTE gradients go back to the boxes too, where compiled operators give them
+    none; callers detach boxes that shall not learn from what is in them.
 
     Args:
         feats (Tensor): A map of each image, (bs, C, H, W).
@@ -32,7 +35,7 @@ def roi_align(feats: Tensor,
     if num_boxes == 0:
         shape = (len(feats), 0, feats.shape[1], output_size, output_size)
         return feats.new_zeros(shape, dtype=dtype)
-    boxes = boxes.detach().to(dtype) / stride
+    boxes = boxes.to(dtype) / stride
     steps = torch.arange(side, dtype=dtype, device=boxes.device)
     steps = (steps + 0.5) / side
     top_left, size = boxes[..., :2,

@@ -131,6 +131,7 @@ class QueryPoseHead(SparseRoIHead):
         part_query = self._initial_part_query(boxes)
         stages = []
         for number, head in enumerate(self.bbox_head):
+            # The initial boxes learn from their regions as well.
             regions = self.bbox_roi_extractor[number](feats, boxes)
             logits, deltas, query, _ = head(regions.flatten(0, 1), query)
             boxes = head.bbox_coder.decode(

@@ -4,8 +4,8 @@ Example:
     python tools/demo.py --out-dir work_dirs/demo
 
 Every stage runs the tools as anybody would; their commands are shown. The
-out dir then holds the data (``data``), the training log, config and
-checkpoint (``train``), the scores (``test``), pictures and predictions
+out dir then holds the data (``data``), the training log, config, checkpoint
+and pictures on the way (``train``), pictures and predictions at the end
 (``pictures``), all that was printed (``logs``) and ``summary.json``.
 """
 import argparse
@@ -27,6 +27,15 @@ TRUTH_PIPELINE = [
     dict(type='PackHumanInputs')
 ]
 TASKS = ('box', 'mask', 'pose', 'gender', 'age')
+NUM_PROCESSES = 2  # part of the recipe: each takes a batch of its own
+ENVIRONMENT = dict(
+    # Threads gain little on small images, and wait for each other, many times
+    # as long, on a machine that does something else, too.
+    OMP_NUM_THREADS='1',
+    # Memory is kept for the next step: zeroing new pages would take time.
+    MALLOC_MMAP_THRESHOLD_=str(2**30),
+    MALLOC_TRIM_THRESHOLD_=str(2**30),
+    MALLOC_TOP_PAD_=str(2**26))
 
 
 def parse_args(argv=None):
@@ -64,36 +73,46 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def run_tool(log, script, *arguments):
+def run_tool(log, script, *arguments, processes=1, quiet=False):
     """Run one of the tools; its output goes to the screen and to a file.
 
     Args:
         log (Path): File to append the output to.
         script (str): Path of the tool, from the folder of the tools.
         *arguments: Its arguments.
+        processes (int): How many of it work together.
+        quiet (bool): Show only what it writes to the standard error.
 
     Raises:
         RuntimeError: If it fails; with the line of its output that says why.
     """
-    script = os.path.relpath(ROOT / 'tools' / script)
-    arguments = [str(argument) for argument in arguments]
-    print(f'$ {shlex.join(["python", script, *arguments])}', flush=True)
-    # Threads gain little on small images, and wait for each other, many times
-    # as long, on a machine that does something else, too.
-    process = subprocess.Popen([sys.executable, '-u', script, *arguments],
-                               stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT,
-                               env={'OMP_NUM_THREADS': '1', **os.environ})
-    try:
-        with log.open('ab') as file:
+    command = [os.path.relpath(ROOT / 'tools' / script), *map(str, arguments)]
+    if processes > 1:
+        command = [
+            '-m', 'torch.distributed.run', '--standalone',
+            f'--nproc_per_node={processes}', *command, '--launcher', 'pytorch'
+        ]
+    print(f'$ {shlex.join(["python", *command])}', flush=True)
+    environment = {**ENVIRONMENT, **os.environ}
+    if quiet:
+        environment['PYTHONWARNINGS'] = 'ignore'
+    with log.open('ab') as file:
+        process = subprocess.Popen(
+            [sys.executable, '-u', *command],
+            stdout=file if quiet else subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else subprocess.STDOUT,
+            env=environment)
+        shown = process.stderr if quiet else process.stdout
+        try:
             # Not line by line: progress bars end in no newline.
-            while chunk := process.stdout.read1():
+            while chunk := shown.read1():
                 for stream in (sys.stdout.buffer, file):
                     stream.write(chunk)
                     stream.flush()
-        status = process.wait()
-    finally:
-        process.kill()
+            status = process.wait()
+        finally:
+            process.terminate()
+            process.wait()
     if status:
         raise RuntimeError(reason_of_failure(log.read_text(), status))
 
@@ -128,10 +147,35 @@ def make_data(args, log):
 
 
 def train(args, log):
-    """Train; leaves log, full config and checkpoint in ``train``."""
-    run_tool(log, 'train.py', os.path.relpath(CONFIG), '--work-dir',
-             args.out_dir / 'train', '--cfg-options',
-             *data_options(args.out_dir / 'data'), *args.cfg_options)
+    """Train, and score all tasks on held-out images now and then.
+
+    Leaves log, full config, checkpoint and pictures in ``train``.
+
+    Returns:
+        dict: AP by task, at the end.
+    """
+    work_dir = args.out_dir / 'train'
+    # The options take all that follows, so they come before another option.
+    run_tool(
+        log,
+        'train.py',
+        os.path.relpath(CONFIG),
+        '--cfg-options',
+        *data_options(args.out_dir / 'data'),
+        *args.cfg_options,
+        '--work-dir',
+        work_dir,
+        processes=NUM_PROCESSES,
+        quiet=True)
+    newest = max(work_dir.glob('*/vis_data/scalars.json'))  # named by time
+    scores = [json.loads(line) for line in newest.read_text().splitlines()]
+    keys = {task: f'unihuman/{task}_AP' for task in TASKS}
+    last = scores[-1] if scores else {}
+    missing = [key for key in keys.values() if key not in last]
+    if missing:
+        raise RuntimeError(f'no {", ".join(missing)} in {newest}; were tasks '
+                           'switched off with --cfg-options?')
+    return {task: last[key] for task, key in keys.items()}
 
 
 def data_options(data_root):
@@ -159,25 +203,6 @@ def trained_model(out_dir):
     work_dir = out_dir / 'train'
     checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
     return work_dir / CONFIG.name, work_dir / checkpoint.name
-
-
-def evaluate(args, log):
-    """Score all tasks on the held-out images.
-
-    Returns:
-        dict: AP by task.
-    """
-    work_dir = args.out_dir / 'test'
-    run_tool(log, 'test.py', *trained_model(args.out_dir), '--work-dir',
-             work_dir)
-    newest = max(work_dir.glob('*/*.json'))  # folders are named by time
-    metrics = json.loads(newest.read_text())
-    keys = {task: f'unihuman/{task}_AP' for task in TASKS}
-    missing = [key for key in keys.values() if key not in metrics]
-    if missing:
-        raise RuntimeError(f'no {", ".join(missing)} in {newest}; were tasks '
-                           'switched off with --cfg-options?')
-    return {task: metrics[key] for task, key in keys.items()}
 
 
 def draw_pictures(args, log):
@@ -233,8 +258,7 @@ def draw_overview(samples, visualizer, predictions, out_file):
     mmcv.imwrite(np.vstack(rows), str(out_file))
 
 
-STAGES = dict(
-    data=make_data, train=train, test=evaluate, pictures=draw_pictures)
+STAGES = dict(data=make_data, train=train, pictures=draw_pictures)
 
 
 def run(args):
@@ -272,7 +296,7 @@ def run(args):
         seconds[name] = time.perf_counter() - start
 
     from mmhqnet.files import write_json
-    ap = results['test']
+    ap = results['train']
     write_json(
         summary,
         dict(

@@ -2,8 +2,11 @@ from .best_metric_hooks import CheckpointHook, EarlyStoppingHook
 from .freeze_hook import FreezeHook
 from .layer_decay_constructor import LayerDecayConstructor
 from .optim_wrapper_constructor import MergedGroupsConstructor
+from .preview_hook import PreviewHook
+from .progress_hook import ProgressHook
 
 __all__ = [
     'CheckpointHook', 'EarlyStoppingHook', 'FreezeHook',
-    'LayerDecayConstructor', 'MergedGroupsConstructor'
+    'LayerDecayConstructor', 'MergedGroupsConstructor', 'PreviewHook',
+    'ProgressHook'
 ]

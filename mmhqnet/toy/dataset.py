@@ -1,5 +1,8 @@
 """Writing Toy UniHuman: drawn people with exact COCO-UniHuman annotations."""
+import functools
 import json
+import signal
+from multiprocessing import Pool
 
 import cv2
 import numpy as np
@@ -91,6 +94,45 @@ def drop_attributes(annotation, rng, fraction):
             annotation['valid'][name] = 0
 
 
+def draw_image(folder, split, options, first_id, index):
+    """Draw an image and write it.
+
+    Returns:
+        tuple[dict, list[dict]]: The image, and its annotations without ids.
+    """
+    # one stream per image: its content does not depend on the others
+    seed = [options['seed'], SPLITS.index(split), index]
+    width, height = options['image_size']
+    picture, people = draw_scene(
+        np.random.default_rng(seed), height, width, options['max_persons'])
+    image = dict(
+        id=first_id + index + 1,
+        width=width,
+        height=height,
+        file_name=f'{first_id + index + 1:07d}.jpg')
+    path = folder / image['file_name']
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
+    if not cv2.imwrite(str(path), picture[..., ::-1], quality):
+        raise OSError(f'cannot write {path}')
+    forget = np.random.default_rng(seed + [1])
+    if split == 'train':
+        for person in people:
+            drop_attributes(person, forget, options['unlabelled'])
+    return image, people
+
+
+def map_on_all_cores(function, items):
+    """Yield the results in order; a few items do not pay for processes."""
+    if len(items) < 100:
+        yield from map(function, items)
+    else:
+        # A terminal interrupts all processes; the parent ends the others.
+        with Pool(
+                initializer=signal.signal,
+                initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+            yield from pool.imap(function, items, chunksize=16)
+
+
 def write_split(out, split, options, report=print):
     """Draw and write the images and the annotations of a split.
 
@@ -103,36 +145,20 @@ def write_split(out, split, options, report=print):
     folder = out / 'images' / split
     folder.mkdir(parents=True)
     annotation_file(out, split).parent.mkdir(exist_ok=True)
-    width, height = options['image_size']
     first_id = VAL_IDS if split == 'val' else 0
     total = options[f'num_{split}']
     images, annotations = [], []
-    for index in range(total):
-        # one stream per image: its content does not depend on the others
-        seed = [options['seed'], SPLITS.index(split), index]
-        picture, people = draw_scene(
-            np.random.default_rng(seed), height, width, options['max_persons'])
-        image = dict(
-            id=first_id + index + 1,
-            width=width,
-            height=height,
-            file_name=f'{first_id + index + 1:07d}.jpg')
-        path = folder / image['file_name']
-        quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
-        if not cv2.imwrite(str(path), picture[..., ::-1], quality):
-            raise OSError(f'cannot write {path}')
+    draw = functools.partial(draw_image, folder, split, options, first_id)
+    for image, people in map_on_all_cores(draw, range(total)):
         images.append(image)
-        forget = np.random.default_rng(seed + [1])
         for person in people:
-            if split == 'train':
-                drop_attributes(person, forget, options['unlabelled'])
             annotations.append(
                 dict(
                     id=first_id + len(annotations) + 1,
                     image_id=image['id'],
                     **person))
-        if (index + 1) % 200 == 0 or index + 1 == total:
-            report(f'{split}: {index + 1}/{total} images')
+        if len(images) % 200 == 0 or len(images) == total:
+            report(f'{split}: {len(images)}/{total} images')
     content = dict(
         info=dict(
             description='Toy UniHuman: drawn people, in COCO-UniHuman '

@@ -1,4 +1,5 @@
 """What the training and the test tool share: from arguments to a runner."""
+import os
 import os.path as osp
 import re
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Iterator, Optional
 from urllib.error import URLError
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
@@ -37,11 +39,9 @@ def load_config(args: Namespace) -> Config:
     except (KeyError, TypeError, AssertionError) as error:
         raise InputError('--cfg-options do not fit the config: '
                          f'{_one_line(error)}') from error
-    if args.launcher in ('pytorch', 'slurm') and get_device() == 'cpu':
-        raise InputError(
-            f'--launcher {args.launcher} is for several GPUs, but PyTorch '
-            'sees none here; leave it out to run on the CPU')
     cfg.launcher = args.launcher
+    if args.launcher != 'none' and get_device() == 'cpu':
+        _check_launcher_of_cpus(args.launcher)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -65,6 +65,18 @@ def read_config(path: str) -> Config:
             reason += ('; with an editable install, set PYTHONPATH to the '
                        'checkout')
         raise InputError(f'config {path} cannot be read: {reason}') from error
+
+
+def _check_launcher_of_cpus(launcher: str) -> None:
+    if launcher != 'pytorch':
+        raise InputError(
+            f'--launcher {launcher} is for several GPUs, but PyTorch sees '
+            'none here; use --launcher pytorch, or leave it out')
+    if 'RANK' not in os.environ:
+        raise InputError(
+            '--launcher pytorch: nothing has launched processes; run python '
+            '-m torch.distributed.run --standalone --nproc_per_node=2 and then'
+            ' this command')
 
 
 def checked_start(cfg: Config) -> Optional[dict]:
@@ -92,6 +104,8 @@ def build_runner(cfg: Config) -> Runner:
         InputError: If the config gives a class arguments that it does not
             take.
     """
+    if cfg.launcher == 'pytorch' and get_device() == 'cpu':
+        _join_cpus(cfg)
     try:
         if 'runner_type' in cfg:
             return RUNNERS.build(cfg)
@@ -100,6 +114,22 @@ def build_runner(cfg: Config) -> Runner:
         if 'argument' not in str(error):
             raise
         raise InputError(f'config: {_one_line(error)}') from error
+
+
+def _join_cpus(cfg: Config) -> None:
+    """Train with the processes of a CPU as with several GPUs.
+
+    NOTE mmengine's launcher sets a CUDA device, but takes a process group
+    that exists as it is.
+    """
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        # every process validates with the same running means
+        broadcast_buffers=True,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
 
 
 @contextmanager

@@ -43,6 +43,24 @@ def test_output_is_shown_and_kept(demo, fake_tool, capfdbinary):
     assert log.read_text() == "['a b', '3']\nprogress 50%"
 
 
+def test_quiet_tool_shows_its_progress_alone(demo, fake_tool, capfdbinary):
+    log = fake_tool('import sys, warnings; print("log")\n'
+                    'print("step 1", file=sys.stderr); warnings.warn("old")')
+    demo.run_tool(log, 'fake.py', quiet=True)
+    out = capfdbinary.readouterr().out
+    assert out.startswith(b'$ python ') and out.endswith(b'fake.py\nstep 1\n')
+    assert sorted(log.read_text().splitlines()) == ['log', 'step 1']
+
+
+def test_processes_of_a_tool(demo, fake_tool):
+    log = fake_tool('import os, sys\n'
+                    'print(os.environ["RANK"], *sys.argv[1:], flush=True)')
+    demo.run_tool(log, 'fake.py', 'a', processes=2, quiet=True)
+    assert sorted(log.read_text().splitlines()) == [
+        '0 a --launcher pytorch', '1 a --launcher pytorch'
+    ]
+
+
 @pytest.mark.fault
 def test_failing_tool(demo, fake_tool):
     log = fake_tool('import sys; print("working"); sys.exit("error: no data")')
@@ -76,16 +94,13 @@ def fake_stages(demo, monkeypatch):
 
     def train(args, log):
         """Train."""
-
-    def evaluate(args, log):
-        """Score."""
         return AP
 
     def draw(args, log):
         """Draw."""
         return str(args.out_dir / 'overview.jpg')
 
-    stages = dict(train=train, test=evaluate, pictures=draw)
+    stages = dict(train=train, pictures=draw)
     monkeypatch.setattr(demo, 'STAGES', stages)
     return stages
 
@@ -111,15 +126,27 @@ def test_failing_stage_ends_in_one_line(demo, fake_stages, tmp_path, capsys):
         """Fail."""
         raise RuntimeError('disk full')
 
-    fake_stages['test'] = fail
+    fake_stages['pictures'] = fail
     with pytest.raises(SystemExit) as stop:
         demo.main(['--out-dir', str(tmp_path)])
     line = stop.value.code  # printed by Python, with exit status 1
     assert line.startswith('error: ') and '\n' not in line
-    log = tmp_path / 'logs' / '2_test.log'
-    assert 'test' in line and 'disk full' in line and str(log) in line
+    log = tmp_path / 'logs' / '2_pictures.log'
+    assert 'pictures' in line and 'disk full' in line and str(log) in line
     assert 'Traceback' in log.read_text()
     assert not (tmp_path / 'summary.json').exists()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize('lines', [[], [{'loss': 1}, {'unihuman/box_AP': .5}]])
+def test_missing_scores(demo, tmp_path, monkeypatch, lines):
+    monkeypatch.setattr(demo, 'run_tool', lambda *args, **kwargs: None)
+    file = tmp_path / 'train/20260102_030405/vis_data/scalars.json'
+    file.parent.mkdir(parents=True)
+    file.write_text('\n'.join(map(json.dumps, lines)))
+    args = demo.parse_args(['--out-dir', str(tmp_path)])
+    with pytest.raises(RuntimeError, match='unihuman/age_AP in .*switched'):
+        demo.train(args, tmp_path / 'log')
 
 
 @pytest.mark.fault
@@ -145,7 +172,7 @@ def test_tiny_demo(demo, tmp_path, monkeypatch):
         '--out-dir',
         str(tmp_path), '--num-train', '4', '--num-val', '2', '--num-pictures',
         '2', '--cfg-options', 'train_cfg.max_iters=2',
-        'train_cfg.val_interval=2', 'default_hooks.checkpoint.interval=2'
+        'train_cfg.val_interval=1', 'default_hooks.checkpoint.interval=2'
     ])
     summary = json.loads((tmp_path / 'summary.json').read_text())
     assert set(summary['ap']) == set(AP)
@@ -155,3 +182,4 @@ def test_tiny_demo(demo, tmp_path, monkeypatch):
     assert len(list((tmp_path / 'pictures' / 'vis').iterdir())) == 2
     assert len(list((tmp_path / 'pictures' / 'preds').iterdir())) == 2
     assert list((tmp_path / 'train').glob('*/*.log'))
+    assert len(list((tmp_path / 'train/previews').iterdir())) == 2

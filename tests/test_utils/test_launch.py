@@ -57,14 +57,18 @@ def test_missing_config_and_unfit_option(tmp_path):
         load_config(arguments(tmp_path / 'mine.py', **{'scales.3': 1}))
 
 
-@pytest.mark.parametrize('launcher', ['pytorch', 'slurm'])
-def test_launcher_without_gpus(tmp_path, monkeypatch, launcher):
+@pytest.mark.parametrize('launcher, message', [
+    ('pytorch', 'nothing has launched processes'),
+    ('slurm', '--launcher slurm .* GPUs'),
+])
+def test_launcher_without_gpus(tmp_path, monkeypatch, launcher, message):
     config = tmp_path / 'mine.py'
     config.write_text('')
     args = arguments(config)
     args.launcher = launcher
     monkeypatch.setattr('mmhqnet.utils.launch.get_device', lambda: 'cpu')
-    with pytest.raises(InputError, match=f'--launcher {launcher} .* GPUs'):
+    monkeypatch.delenv('RANK', raising=False)
+    with pytest.raises(InputError, match=message):
         load_config(args)
     monkeypatch.setattr('mmhqnet.utils.launch.get_device', lambda: 'cuda')
     assert load_config(args).launcher == launcher

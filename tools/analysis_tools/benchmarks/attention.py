@@ -1,12 +1,14 @@
 """B8: deformable attention against mmcv's fallback for the CPU."""
 import math
-from typing import Callable, Tuple
+from functools import partial
+from itertools import product
+from typing import Callable, List, Tuple
 
 import torch
 from mmcv.ops.multi_scale_deform_attn import \
     multi_scale_deformable_attn_pytorch
 
-from mmhqnet.ops import ms_deform_attn
+from mmhqnet.ops import functional, mmcv_operator, ms_deform_attn
 
 from .measure import Options, interleave
 from .report import Check, Row
@@ -16,6 +18,7 @@ HEADS, DIMS, POINTS = 8, 32, 4
 # Queries: one per token in the encoder, then detection, and the refinement
 # of 100 poses of 17 keypoints.
 QUERIES = {'encoder': None, 'decoder': 300, 'pose refinement': 1700}
+NAMES = dict(auto='', mmcv=' (mmcv)', triton=' (Triton)')
 
 
 def row_b8(options: Options) -> Row:
@@ -36,11 +39,13 @@ def row_b8(options: Options) -> Row:
         for name, number in QUERIES.items():
             inputs = make_inputs(shapes, number, options)
             gathered = 4 * DIMS * 4 * inputs[2].numel()
-            for backward in (False, True):
+            for impl, backward in product(
+                    implementations(options), (False, True)):
+                ours = partial(ms_deform_attn, impl=impl)
                 sides = dict(
                     theirs=attention(multi_scale_deformable_attn_pytorch,
                                      shapes, inputs, backward),
-                    ours=attention(ms_deform_attn, shapes, inputs, backward))
+                    ours=attention(ours, shapes, inputs, backward))
                 torch.testing.assert_close(
                     *(run() for run in sides.values()), rtol=1e-3, atol=1e-4)
                 times = interleave(sides, options)
@@ -49,13 +54,22 @@ def row_b8(options: Options) -> Row:
                 way = 'forward and backward' if backward else 'forward'
                 checks.append(
                     Check.of_times(
-                        f"mmcv's fallback / ours, {name}, {way}, "
-                        f'{size[0]}x{size[1]}',
+                        f"mmcv's fallback / ours{NAMES[impl]}, {name}, "
+                        f'{way}, {size[0]}x{size[1]}',
                         times['theirs'],
                         times['ours'],
                         limit=f'{gathered / 1e9:.3g} GB gathered per pass',
                         at_least=2.5 if is_main else 1.))
     return Row(checks)
+
+
+def implementations(options: Options) -> List[str]:
+    """What is chosen on the CPU; on a GPU, all kernels that there are."""
+    device = torch.device(options.device)
+    kernels = dict(
+        mmcv=mmcv_operator.is_available, triton=functional.has_triton)
+    return [name for name, is_there in kernels.items() if is_there(device)
+            ] or ['auto']
 
 
 def make_inputs(shapes: list, number: int,

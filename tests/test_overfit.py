@@ -72,33 +72,17 @@ def overfit_config(work_dir: Path, max_iters: int = 2700) -> Config:
         ],
         test_mode=True)
     loader = dict(num_workers=0, persistent_workers=False)
-    # Photos show more than drawings: wider than the toy model.
-    heads = dict(num_heads=8)
-    attention = dict(heads, embed_dims=128)
-    hidden = dict(feedforward_channels=512)
-    ffn = dict(hidden, embed_dims=128)
     cfg.merge_from_dict(
         dict(
             work_dir=str(work_dir),
             randomness=dict(seed=0),
-            optim_wrapper=dict(optimizer=dict(betas=(0.9, 0.999))),
             model=dict(
-                neck=dict(out_channels=128),
-                encoder=dict(
-                    layer_cfg=dict(self_attn_cfg=attention, ffn_cfg=ffn)),
-                decoder=dict(
-                    layer_cfg=dict(
-                        self_attn_cfg=attention,
-                        cross_attn_cfg=attention,
-                        ffn_cfg=ffn)),
-                positional_encoding=dict(num_feats=64),
                 # Among thousands of tokens, few queries learn late whose they
                 # are.
                 num_queries=150,
                 # Group norm is the same in training and test.
                 backbone=dict(norm_cfg=dict(type='GN', num_groups=16)),
                 bbox_head=dict(
-                    embed_dims=128,
                     task_heads=dict(
                         mask=dict(num_points=4096),
                         pose=dict(
@@ -106,11 +90,9 @@ def overfit_config(work_dir: Path, max_iters: int = 2700) -> Config:
                             loss_oks=dict(loss_weight=4.0),
                             refine=dict(
                                 dropout,
-                                **heads,
-                                **hidden,
                                 loss_kpt=dict(loss_weight=150.0),
                                 loss_oks=dict(loss_weight=5.0)),
-                            heatmap=dict(dropout, **heads, **hidden)),
+                            heatmap=dropout),
                         age=dict(loss=dict(loss_weight=0.3)))),
                 # Up to 14 persons share the denoising queries.
                 dn_cfg=dict(group_cfg=dict(num_dn_queries=100)),

@@ -3,9 +3,8 @@ _base_ = [
     '../_base_/models/hqnet_r50.py', '../_base_/datasets/toy_unihuman.py',
     '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
 ]
-dims, num_heads, ffn_dims = 96, 3, 384
-attention = dict(embed_dims=dims, num_heads=num_heads)
-ffn = dict(embed_dims=dims, feedforward_channels=ffn_dims)
+attention = dict(embed_dims=128)
+ffn = dict(embed_dims=128, feedforward_channels=512)
 model = dict(
     num_queries=30,
     backbone=dict(
@@ -15,38 +14,36 @@ model = dict(
         norm_cfg=dict(requires_grad=True),
         norm_eval=False,
         init_cfg=None),
-    neck=dict(in_channels=[32, 64, 128, 256], out_channels=dims),
+    neck=dict(in_channels=[32, 64, 128, 256], out_channels=128),
     encoder=dict(
         num_layers=2, layer_cfg=dict(self_attn_cfg=attention, ffn_cfg=ffn)),
     decoder=dict(
         num_layers=3,
         layer_cfg=dict(
             self_attn_cfg=attention, cross_attn_cfg=attention, ffn_cfg=ffn)),
-    positional_encoding=dict(num_feats=dims // 2),
+    positional_encoding=dict(num_feats=64),
     bbox_head=dict(
-        embed_dims=dims,
+        embed_dims=128,
         # A short training has to settle early which query is whose, and
         # has no time for poses to come last.
         loss_cls=dict(loss_weight=4.0),
         loss_bbox=dict(loss_weight=7.0),
         loss_iou=dict(loss_weight=3.0),
         task_heads=dict(
-            mask=dict(num_points=512),
+            mask=dict(num_points=1024),
             pose=dict(
                 hidden_dims=256,
                 loss_kpt=dict(type='L1Loss', loss_weight=80.0),
                 loss_oks=dict(type='OKSLoss', loss_weight=3.0),
                 refine=dict(
                     type='PoseRefinementDecoder',
-                    num_heads=num_heads,
-                    feedforward_channels=ffn_dims,
+                    feedforward_channels=512,
                     dropout=0.0,
                     loss_kpt=dict(type='L1Loss', loss_weight=120.0),
                     loss_oks=dict(type='OKSLoss', loss_weight=4.0)),
                 heatmap=dict(
                     type='KeypointHeatmap',
-                    num_heads=num_heads,
-                    feedforward_channels=ffn_dims,
+                    feedforward_channels=512,
                     dropout=0.0)),
             age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.35)))),
     dn_cfg=dict(group_cfg=dict(num_dn_queries=20)),
@@ -62,6 +59,5 @@ default_hooks = dict(
     logger=dict(interval=25),
     checkpoint=dict(
         by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
-custom_hooks = [dict(type='ProgressHook'), dict(type='PreviewHook')]
 log_processor = dict(by_epoch=False)
 visualizer = dict(min_side=480)  # labels on small images stay readable

@@ -1,0 +1,38 @@
+# The toy model, narrower, for two processes with a CPU core each: the whole
+# method in less than five minutes.
+_base_ = './hqnet_toy_r18_1xb4_toy-unihuman.py'
+dims, num_heads, ffn_dims = 96, 3, 384
+attention = dict(embed_dims=dims, num_heads=num_heads)
+ffn = dict(embed_dims=dims, feedforward_channels=ffn_dims)
+model = dict(
+    neck=dict(out_channels=dims),
+    encoder=dict(layer_cfg=dict(self_attn_cfg=attention, ffn_cfg=ffn)),
+    decoder=dict(
+        layer_cfg=dict(
+            self_attn_cfg=attention, cross_attn_cfg=attention, ffn_cfg=ffn)),
+    positional_encoding=dict(num_feats=dims // 2),
+    bbox_head=dict(
+        embed_dims=dims,
+        task_heads=dict(
+            mask=dict(num_points=512),
+            pose=dict(
+                refine=dict(
+                    num_heads=num_heads, feedforward_channels=ffn_dims),
+                heatmap=dict(
+                    num_heads=num_heads, feedforward_channels=ffn_dims)))))
+
+max_iters = 960
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
+optim_wrapper = dict(
+    optimizer=dict(betas=(0.9, 0.99)))  # a short training, a short memory
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=False,
+        begin=100,
+        end=max_iters,
+        eta_min=0)
+]
+default_hooks = dict(checkpoint=dict(interval=max_iters))
+custom_hooks = [dict(type='ProgressHook'), dict(type='PreviewHook')]

@@ -134,7 +134,7 @@ def test_metadata(wheel, root):
     assert top_level.split() == ['mmhqnet']
     assert metadata['Name'] == 'mmhqnet'
     assert set(metadata.get_all('Provides-Extra')) == {
-        'lite', 'mim', 'onedl', 'track', 'export', 'dev'
+        'lite', 'mim', 'onedl', 'track', 'text', 'export', 'dev'
     }
     # a hard requirement on mmcv or mmdet would overwrite their forks
     required = {

@@ -106,3 +106,18 @@ def test_files_that_cannot_be_read(check, capsys):
         TOOL['main'](['absent.json'])
     assert end.value.code == 2
     assert 'cannot read absent.json' in capsys.readouterr().err
+
+
+def test_labels_of_ones_own(check, content, tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text("person_fields = dict(hat=dict(type='category', "
+                      "classes=('none', 'cap')))")
+    content['annotations'][0]['hat'] = 'cap'
+    status, out, _ = check(content, '--person-fields', str(config))
+    assert status == 0 and '       1 hat' in out
+    content['annotations'][1]['hat'] = 'crown'
+    assert check(content)[0] == 0
+    status, out, _ = check(content, '--person-fields', str(config))
+    assert status == 1 and "'hat' must be 0 (none) or 1 (cap)" in out
+    status, _, err = check(content, '--person-fields', 'absent.py')
+    assert status == 2 and 'cannot read config absent.py' in err

@@ -64,6 +64,20 @@ def test_options(files, tmp_path):
     assert not any('no_small' in key for key in values)
 
 
+def test_labels_of_ones_own(files, tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text("person_fields = dict(height=dict(type='number', "
+                      'error=5))')
+    truth = json.loads(json.dumps(ANNOTATIONS))
+    truth['annotations'][0]['height'] = 170
+    (tmp_path / 'val.json').write_text(json.dumps(truth))
+    results = [dict(result, height=174) for result in RESULTS]
+    (tmp_path / 'results.attributes.json').write_text(json.dumps(results))
+    values = evaluate(files, tmp_path, '--person-fields', str(config),
+                      '--protocol', 'ignore_unlabelled')
+    assert values['height_ignore_unlabelled_AP'] == pytest.approx(1)
+
+
 @pytest.mark.parametrize('backend', ['faster_coco_eval', 'hotcoco'])
 def test_backend(files, tmp_path, backend):
     pytest.importorskip(backend, reason=f'{backend} is not installed')

@@ -31,6 +31,7 @@ custom_hooks = [
         type='EMAHook',
         ema_type='ExpMomentumEMA',
         momentum=0.0005,
+        gamma=500,
         update_buffers=True)
 ]
 randomness = dict(seed=0)

@@ -35,19 +35,29 @@ model = dict(
         embed_dims=128,
         loss_cls=dict(loss_weight=4.0),
         task_heads=dict(
-            mask=dict(mask_dims=64, num_points=1024),
+            # Their gradients would be several times those of the boxes.
+            mask=dict(
+                mask_dims=64,
+                num_points=1024,
+                cost_mask=4.0,
+                cost_dice=2.5,
+                loss_mask=dict(
+                    type='BinaryCrossEntropyLoss', loss_weight=3.0),
+                loss_dice=dict(
+                    type='DiceLoss',
+                    naive_dice=True,
+                    eps=1.0,
+                    loss_weight=2.5)),
             pose=dict(
                 hidden_dims=256,
                 relative_to_box=True,
                 denoise=True,
-                loss_oks=dict(type='OKSLoss', loss_weight=3.0),
                 refine=dict(
                     type='PoseRefinementDecoder',
                     num_levels=3,
                     read_person=True,
                     feedforward_channels=512,
-                    dropout=0.0,
-                    loss_oks=dict(type='OKSLoss', loss_weight=4.0)),
+                    dropout=0.0),
                 heatmap=dict(
                     type='KeypointHeatmap',
                     feedforward_channels=256,

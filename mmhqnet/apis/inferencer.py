@@ -401,13 +401,16 @@ def _choose_tasks(cfg: Config, tasks: Optional[Sequence[str]],
     heads = cfg.model.get('bbox_head', {}).get('task_heads') or {}
     known = [name for name, head in heads.items() if head]
     tasks = known if tasks is None else tasks
-    for name in [tasks] if isinstance(tasks, str) else tasks:
+    tasks = [tasks] if isinstance(tasks, str) else tasks
+    for name in tasks:
         if name not in known:
             raise InputError(f'the model has no task {name!r}; it has '
                              f'{", ".join(known) or "boxes only"}')
     for name in known:
-        is_attribute = issubclass(
-            MODELS.get(heads[name]['type']), AttributeHead)
+        head = heads[name]['type']
+        head = head if isinstance(head, type) else MODELS.get(head)
+        is_attribute = isinstance(head, type) and issubclass(
+            head, AttributeHead)
         if name not in tasks or (is_attribute and not attributes):
             heads[name] = None
 

@@ -1,7 +1,7 @@
 # QueryPose, small enough to learn drawn people on a CPU in minutes.
 _base_ = [
     '../_base_/models/querypose_r50.py', '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/querypose_140k.py', '../_base_/querypose_runtime.py'
+    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
 ]
 dims = 128
 num_stages = 3
@@ -39,23 +39,12 @@ model = dict(
             norm_cfg=dict(type='GN', num_groups=8))),
     test_cfg=dict(rcnn=dict(max_per_img=20)))
 
-max_iters = 1600
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 val_evaluator = dict(metric=['box', 'pose'])
 test_evaluator = val_evaluator
-optim_wrapper = dict(
-    optimizer=dict(lr=7e-4), paramwise_cfg=dict(_delete_=True))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=100,
-        end=max_iters,
-        eta_min=0)
-]
+optim_wrapper = dict(optimizer=dict(lr=7e-4))
 default_hooks = dict(
     logger=dict(interval=25),
-    checkpoint=dict(interval=max_iters, max_keep_ckpts=1))
-randomness = dict(seed=0)  # short trainings differ from seed to seed
+    checkpoint=dict(
+        by_epoch=False, interval=_base_.max_iters, max_keep_ckpts=1))
+log_processor = dict(by_epoch=False)
 visualizer = dict(min_side=480)  # labels on small images stay readable

@@ -21,6 +21,7 @@ def options(tmp_path_factory):
     folder = tmp_path_factory.mktemp('attention')
     init_default_scope('mmdet')
     model = MODELS.build(Config.fromfile(CONFIG).model)
+    model.init_weights()
     checkpoint = folder / 'random.pth'
     torch.save(dict(state_dict=model.state_dict()), checkpoint)
     image = folder / 'grey.png'

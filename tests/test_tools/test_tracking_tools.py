@@ -39,9 +39,10 @@ def checkpoint(tmp_path_factory):
     """Random weights: what they find is nonsense, but found everywhere."""
     init_default_scope('mmdet')
     torch.manual_seed(0)
-    detector = Config.fromfile(CONFIG).model.detector
+    detector = MODELS.build(Config.fromfile(CONFIG).model.detector)
+    detector.init_weights()
     path = tmp_path_factory.mktemp('tracking') / 'random.pth'
-    torch.save(dict(state_dict=MODELS.build(detector).state_dict()), path)
+    torch.save(dict(state_dict=detector.state_dict()), path)
     return str(path)
 
 

@@ -10,7 +10,7 @@ from typing import List, Optional
 
 import numpy as np
 import torch
-from mmdet.structures.bbox import HorizontalBoxes
+from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes
 from mmengine.dataset import Compose
 
 from mmhqnet.errors import InputError
@@ -37,7 +37,13 @@ def person_keys(results: dict) -> List[str]:
 def join_persons(results: dict) -> None:
     """Say that all rows of a sample belong together now."""
     # A copy: mmdet moves boxes in place.
-    results['person_boxes'] = results['gt_bboxes'].tensor.clone()
+    results['person_boxes'] = _tensor(results['gt_bboxes']).clone()
+
+
+def _tensor(boxes) -> torch.Tensor:
+    """Boxes (n, 4), also of mmdet's data sets that keep plain arrays."""
+    return boxes.tensor if isinstance(boxes,
+                                      BaseBoxes) else torch.as_tensor(boxes)
 
 
 def check_together(results: dict, step: str) -> None:
@@ -59,8 +65,7 @@ def check_together(results: dict, step: str) -> None:
     ]
     if joined is None and not apart:
         return  # not loaded by us
-    if not apart and torch.equal(
-            torch.as_tensor(getattr(boxes, 'tensor', boxes)), joined):
+    if not apart and torch.equal(_tensor(boxes), joined):
         return
     if f'Human{step}' in TRANSFORMS:
         remedy = f"use 'Human{step}' instead"
@@ -100,9 +105,9 @@ class TrackedBoxes(HorizontalBoxes):
     matrix: Optional[np.ndarray] = None
 
     @classmethod
-    def of(cls, boxes: HorizontalBoxes) -> 'TrackedBoxes':
+    def of(cls, boxes) -> 'TrackedBoxes':
         """Begin to track."""
-        tracked = cls(boxes.tensor, clone=False)
+        tracked = cls(_tensor(boxes), clone=False)
         tracked.rows = np.arange(len(boxes))
         return tracked
 

@@ -232,3 +232,17 @@ def test_boxes_remember_rows_and_motion():
                                [[-2, 0, 34], [0, .5, 2], [0, 0, 1]])
     np.testing.assert_allclose(before.matrix,
                                [[1, 0, 3], [0, 1, 4], [0, 0, 1]])
+
+
+def test_boxes_may_be_plain_arrays(tiny, make_dataset):
+    """``LoadAnnotations(box_type=None)`` of mmdet."""
+    dataset = make_dataset(
+        tiny,
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadHumanAnnotations', box_type=None),
+            dict(type='HumanRandomFlip', prob=1.), PACK
+        ])
+    persons = dataset[0]['data_samples'].gt_instances
+    assert persons.bboxes.tensor[0].tolist() == [50, 20, 90, 70]
+    assert persons.keypoints[0, 0].tolist() == [80, 30]

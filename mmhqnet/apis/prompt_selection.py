@@ -2,10 +2,40 @@
 from typing import Mapping, Optional, Sequence, Tuple
 
 import numpy as np
+from pycocotools import mask as mask_utils
 
 from mmhqnet.structures import Box, Prompt, Text
 
 from .descriptions import choose, parse
+from .results import Person, Persons
+
+
+def person_meant(persons: Persons, prompt: Prompt) -> Optional[Person]:
+    """The one of an image's persons that a prompt means.
+
+    Args:
+        persons: What :class:`HQNetInferencer` found in the image.
+        prompt: In the pixels of the image.
+
+    Returns:
+        Person, optional: With everything the model knows; None if nobody is
+        there.
+
+    Raises:
+        InputError: See :func:`select_person`.
+    """
+    columns = dict(persons.columns)
+    if len(persons) and columns.get('masks') is not None:
+        columns['masks'] = np.stack(
+            [mask_utils.decode(code) for code in columns['masks']])
+    if not len(persons):
+        columns = dict(
+            bboxes=np.zeros((0, 4)),
+            scores=np.zeros(0),
+            genders=np.zeros(0),
+            ages=np.zeros(0))
+    index = select_person(prompt, columns, persons.image.shape[:2])
+    return None if index is None else persons[index]
 
 
 def select_person(prompt: Prompt, persons: Mapping[str, Sequence],

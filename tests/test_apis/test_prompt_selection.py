@@ -3,8 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from mmengine.structures import InstanceData
 
-from mmhqnet.apis.prompt_selection import select_person
+from mmhqnet.apis import Persons
+from mmhqnet.apis.prompt_selection import person_meant, select_person
+from mmhqnet.apis.sources import Frame
 from mmhqnet.datasets.annotations.referring import mask_of
 from mmhqnet.datasets.annotations.scribbles import draw_scribble
 from mmhqnet.errors import InputError
@@ -41,6 +45,27 @@ def persons(masks=True):
 ])
 def test_by_mask(prompt, person):
     assert select_person(prompt, persons(), (40, 60)) == person
+
+
+def test_the_inferencers_persons():
+    found = persons()
+    instances = InstanceData(
+        bboxes=torch.tensor(found['bboxes']),
+        scores=torch.tensor(found['scores']),
+        labels=torch.zeros(2, dtype=torch.long),
+        masks=torch.tensor(found['masks']),
+        genders=torch.tensor([0, 1]),
+        gender_scores=torch.tensor([.1, .9]),
+        ages=torch.tensor([30., 70.]))
+    image = np.zeros((40, 60, 3), np.uint8)
+    frame = Frame(image, 'a', None, None, None, None, None)
+    result = Persons(frame, instances)
+    person = person_meant(result, Point(25, 20))
+    assert person.age == 70 and person.mask.sum() == 200
+    assert person_meant(result, Text('old woman')).age == 70
+    assert person_meant(result, Point(55, 38)) is None
+    for prompt in (Point(1, 1), Text('oldest woman')):
+        assert person_meant(Persons(frame), prompt) is None
 
 
 def test_without_masks_the_box_and_the_score_decide():

@@ -129,6 +129,7 @@ def _join_cpus(cfg: Config) -> None:
         device_ids=None,
         # every process validates with the same running means
         broadcast_buffers=True,
+        gradient_as_bucket_view=True,
         find_unused_parameters=cfg.get('find_unused_parameters', False))
 
 

@@ -78,3 +78,14 @@ def test_degenerate_boxes_and_half_precision_are_finite():
     regions = roi_align(feats, boxes, 2, 4)
     assert regions.dtype == torch.float32 and regions.isfinite().all()
     assert roi_align(feats, boxes[:, :0], 2, 4).shape == (1, 0, 2, 2, 2)
+
+
+def test_traced_once_for_all_boxes():
+    """As exporters do: nothing is taken from the numbers of a run."""
+    feats, boxes = random_inputs()
+    traced = torch.jit.trace(
+        lambda feats, boxes: roi_align(feats, boxes, 3, 4), (feats, boxes))
+    other_feats, other_boxes = random_inputs(seed=1)
+    torch.testing.assert_close(
+        traced(other_feats, other_boxes),
+        roi_align(other_feats, other_boxes, 3, 4))

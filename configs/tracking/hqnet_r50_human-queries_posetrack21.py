@@ -19,13 +19,6 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=1),
     detector=detector,
-    tracker=dict(
-        type='HumanQueryTracker',
-        motion=dict(type='KalmanFilter', center_only=False),
-        obj_score_thr=0.5,
-        match_query_thr=0.3,  # cosine distance
-        match_iou_thr=0.3,
-        num_tentatives=2,
-        num_frames_retain=100))
+    tracker=dict(type='HumanQueryTracker'))
 default_hooks = dict(
     visualization=dict(_delete_=True, type='TrackVisualizationHook'))

@@ -15,14 +15,7 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=1),
     detector=detector,
-    tracker=dict(
-        type='HumanQueryTracker',
-        motion=dict(type='KalmanFilter', center_only=False),
-        obj_score_thr=0.5,
-        match_query_thr=0.3,
-        match_iou_thr=0.3,
-        num_tentatives=2,
-        num_frames_retain=100))
+    tracker=dict(type='HumanQueryTracker'))
 
 videos = 'data/toy_videos/'
 test_dataloader = dict(

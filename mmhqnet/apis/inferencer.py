@@ -24,6 +24,7 @@ from mmhqnet.files import write_json
 from mmhqnet.models.task_heads import AttributeHead, MaskHead
 from mmhqnet.registry import MODELS
 from mmhqnet.structures.person_fields import fields_in
+from mmhqnet.tracking import FrameTracker
 
 from .ahead import ReadAhead
 from .results import Persons
@@ -108,7 +109,8 @@ class HQNetInferencer(DetInferencer):
                every: int = 1,
                start: int = 0,
                stop: Optional[int] = None,
-               score_thr: float = 0.3) -> Iterator[Persons]:
+               score_thr: float = 0.3,
+               tracker: Optional[FrameTracker] = None) -> Iterator[Persons]:
         """Find the persons in whatever has images, image by image.
 
         Memory stays constant: images are read ahead by another thread, but
@@ -125,6 +127,8 @@ class HQNetInferencer(DetInferencer):
                 stop, every)``.
             score_thr: Persons that score less are left out, and
                 their masks are never drawn.
+            tracker: Says who is who from frame to frame; persons that
+                belong to no track are left out. A new one for each video.
 
         Yields:
             Persons: One per image, in order; of an image that cannot be
@@ -140,7 +144,7 @@ class HQNetInferencer(DetInferencer):
             for batch in self._progress(
                     _batches(prepared, batch_size), source, batch_size,
                     slice(start, stop, every)):
-                yield from self._find(batch, score_thr)
+                yield from self._find(batch, score_thr, tracker)
 
     def predict(self, source: Any, *args, **kwargs) -> List[Persons]:
         """As :meth:`stream`, but all at once.
@@ -153,11 +157,12 @@ class HQNetInferencer(DetInferencer):
             raise InputError(results[0].error)
         return results
 
-    def _find(self, batch: Sequence[Prepared],
-              score_thr: float) -> Iterator[Persons]:
+    def _find(self, batch: Sequence[Prepared], score_thr: float,
+              tracker: Optional[FrameTracker]) -> Iterator[Persons]:
         """Results of a batch; frames that could not be read have no data."""
         inputs = [data for _, data in batch if data is not None]
-        with _frugal(self.model, score_thr):
+        with_queries = tracker is not None and tracker.needs_queries
+        with _frugal(self.model, score_thr, with_queries):
             samples = iter(
                 self.forward(self.collate_fn(inputs)) if inputs else ())
         for frame, data in batch:
@@ -165,6 +170,8 @@ class HQNetInferencer(DetInferencer):
             if data is not None:
                 instances = next(samples).pred_instances
                 instances = instances[instances.scores > score_thr]
+                if tracker is not None:
+                    instances = tracker(instances)
             yield Persons(frame, instances, self.model.dataset_meta,
                           self.visualizer)
 
@@ -416,14 +423,16 @@ def _choose_tasks(cfg: Config, tasks: Optional[Sequence[str]],
 
 
 @contextmanager
-def _frugal(model: nn.Module, score_thr: float) -> Iterator[None]:
+def _frugal(model: nn.Module, score_thr: float,
+            with_queries: bool) -> Iterator[None]:
     """Let heads draw masks of kept persons only, one by one, as codes."""
     head = getattr(model, 'bbox_head', None)
     masks = [part for part in model.modules() if isinstance(part, MaskHead)]
     test_cfg = getattr(head, 'test_cfg', None)
     try:
         if test_cfg is not None:
-            head.test_cfg = dict(test_cfg, score_thr=score_thr)
+            head.test_cfg = dict(
+                test_cfg, score_thr=score_thr, with_queries=with_queries)
         for part in masks:
             part.run_length = True
         yield

@@ -40,8 +40,8 @@ class HumanQueryTracker(SORTTracker):
         max_gated_gap (int): Frames after its last sight for which the motion
             says where a track may be; later only its queries do.
         smooth (bool): Whether attributes are averaged along a track.
-        **kwargs: As ``SORTTracker``: ``motion``, ``obj_score_thr``,
-            ``match_iou_thr``, ``num_tentatives``, ``num_frames_retain``.
+        motion, obj_score_thr, match_iou_thr, num_tentatives,
+            num_frames_retain, **kwargs: As ``SORTTracker``.
 
     Raises:
         InputError: If ``gallery`` is something else.
@@ -50,6 +50,10 @@ class HumanQueryTracker(SORTTracker):
     def __init__(self,
                  *,
                  motion: dict = dict(type='KalmanFilter', center_only=False),
+                 obj_score_thr: float = 0.5,
+                 match_iou_thr: float = 0.3,
+                 num_tentatives: int = 2,
+                 num_frames_retain: int = 100,
                  gallery: str = 'min',
                  gallery_size: int = 30,
                  match_query_thr: float = 0.3,
@@ -59,7 +63,14 @@ class HumanQueryTracker(SORTTracker):
         if gallery not in ('min', 'mean'):
             raise InputError(f"tracker.gallery is {gallery!r}: must be 'min' "
                              "or 'mean'")
-        super().__init__(motion=motion, reid=None, **kwargs)
+        super().__init__(
+            motion=motion,
+            reid=None,
+            obj_score_thr=obj_score_thr,
+            match_iou_thr=match_iou_thr,
+            num_tentatives=num_tentatives,
+            num_frames_retain=num_frames_retain,
+            **kwargs)
         self.gallery = gallery
         self.gallery_size = gallery_size
         self.match_query_thr = match_query_thr

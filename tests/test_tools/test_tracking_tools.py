@@ -3,11 +3,14 @@ import importlib.util
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmhqnet.datasets.annotations.mot_files import parse_tracks
+from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
 
 pytest.importorskip('motmetrics')
@@ -103,3 +106,40 @@ def test_configs_without_a_detector_are_refused(checkpoint, capsys, tmp_path):
         load_tool('test_tracking.py').main(
             [str(config), '--detector', checkpoint])
     assert 'no model.detector' in capsys.readouterr().err
+
+
+def test_track_writes_lines_tracks_and_a_video(videos, checkpoint, tmp_path):
+    frames = sorted((videos / 'images/val/000000_toy').glob('*.jpg'))
+    film = tmp_path / 'film.avi'
+    writer = cv2.VideoWriter(
+        str(film), cv2.VideoWriter_fourcc(*'MJPG'), 10, (96, 64))
+    for frame in frames:
+        writer.write(cv2.imread(str(frame)))
+    writer.release()
+    tracker = tmp_path / 'tracker.py'
+    tracker.write_text("model = dict(tracker=dict(type='HumanQueryTracker', "
+                       'obj_score_thr=0.0))\n')
+    out = tmp_path / 'out'
+    load_tool('track.py').main([
+        str(film), '--config',
+        str(ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'),
+        '--checkpoint', checkpoint, '--out',
+        str(out), '--tracker',
+        str(tracker), '--score-thr', '0'
+    ])
+    lines = (out / 'persons.jsonl').read_text().splitlines()
+    persons = [json.loads(line)['persons'] for line in lines]
+    assert len(persons) == len(frames) == 3
+    ids = [[person['track_id'] for person in frame] for frame in persons]
+    assert all(len(set(frame)) == len(frame) > 0 for frame in ids)
+    assert 'human_queries' not in persons[0][0]
+    tracks = parse_tracks((out / 'tracks.txt').read_text(), 'tracks.txt', 3)
+    assert [found.tolist() for found, _ in tracks] == ids
+    assert (out / 'film.mp4').stat().st_size > 0
+
+
+def test_track_names_a_config_without_a_tracker(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text("model = dict(type='HQNet')\n")
+    with pytest.raises(InputError, match='no model.tracker'):
+        load_tool('track.py').load_tracker(str(config))

@@ -163,7 +163,7 @@ def test_frames_without_anybody(tracker):
 
 
 def test_memory_of_a_track_is_limited():
-    tracker = HumanQueryTracker(gallery_size=5, num_tentatives=1)
+    tracker = HumanQueryTracker(gallery_size=5, num_frames_retain=10)
     track(tracker, [frame(i, {1: (50, 50)}) for i in range(20)])
     assert len(tracker.tracks[0].embeds) == 5
     for i in range(20, 60):

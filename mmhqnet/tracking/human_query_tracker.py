@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS
+from mmhqnet.structures.person_fields import resolve_fields
 
 from .smoothing import RunningMeans
 
@@ -40,6 +41,8 @@ class HumanQueryTracker(SORTTracker):
         max_gated_gap (int): Frames after its last sight for which the motion
             says where a track may be; later only its queries do.
         smooth (bool): Whether attributes are averaged along a track.
+        person_fields (dict, optional): Rows that a config adds to the table
+            of person fields.
         motion, obj_score_thr, match_iou_thr, num_tentatives,
             num_frames_retain, **kwargs: As ``SORTTracker``.
 
@@ -59,10 +62,12 @@ class HumanQueryTracker(SORTTracker):
                  match_query_thr: float = 0.3,
                  max_gated_gap: int = 10,
                  smooth: bool = True,
+                 person_fields: Optional[dict] = None,
                  **kwargs) -> None:
         if gallery not in ('min', 'mean'):
             raise InputError(f"tracker.gallery is {gallery!r}: must be 'min' "
                              "or 'mean'")
+        self.table = resolve_fields(person_fields)
         super().__init__(
             motion=motion,
             reid=None,
@@ -81,7 +86,7 @@ class HumanQueryTracker(SORTTracker):
         """Forget all tracks."""
         super().reset()
         self.kf = getattr(self, 'motion', None)
-        self.means = RunningMeans()
+        self.means = RunningMeans(self.table)
 
     def track(self,
               model: Optional[torch.nn.Module] = None,

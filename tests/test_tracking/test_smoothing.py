@@ -1,6 +1,7 @@
 import torch
 from mmengine.structures import InstanceData
 
+from mmhqnet.structures.person_fields import resolve_fields
 from mmhqnet.tracking.smoothing import RunningMeans
 
 
@@ -24,3 +25,20 @@ def test_one_sure_frame_does_not_decide_alone():
             gender_scores=torch.tensor([score]), genders=torch.tensor([1]))
         means.update(persons, [0], [0])
     assert persons.genders.tolist() == [0]
+
+
+def test_attributes_of_a_config():
+    table = resolve_fields(
+        dict(
+            hat=dict(type='category', classes=('none', 'cap', 'hood')),
+            height_cm=dict(type='number', error=10)))
+    means = RunningMeans(table)
+    for hat, score, height in ((2, 0.9, 170.), (1, 0.5, 180.), (1, 0.6, 190.)):
+        persons = InstanceData(
+            hat=torch.tensor([hat]),
+            hat_scores=torch.tensor([score]),
+            height_cm=torch.tensor([height]))
+        means.update(persons, [0], [0])
+    assert persons.hat.tolist() == [1]
+    torch.testing.assert_close(persons.hat_scores, torch.tensor([1.1 / 3]))
+    torch.testing.assert_close(persons.height_cm, torch.tensor([180.]))

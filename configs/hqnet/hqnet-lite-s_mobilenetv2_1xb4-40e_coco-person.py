@@ -9,7 +9,7 @@ model = dict(bbox_head=dict(task_heads=dict(gender=None, age=None)))
 max_epochs = 40
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
-    optimizer=dict(lr=0.001),
+    optimizer=dict(lr=0.0004),
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(
         custom_keys=dict(

@@ -1,6 +1,6 @@
 import difflib
 import os.path as osp
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
@@ -21,12 +21,11 @@ from mmhqnet.checkpoints import (check_weights_fit, read_checkpoint,
                                  stored_config, without_wrapper)
 from mmhqnet.errors import InputError, missing_file
 from mmhqnet.files import write_json
-from mmhqnet.models.task_heads import AttributeHead, MaskHead
-from mmhqnet.registry import MODELS
 from mmhqnet.structures.person_fields import fields_in
 from mmhqnet.tracking import FrameTracker
 
 from .ahead import ReadAhead
+from .model_options import choose_tasks, kept_persons_only
 from .results import Persons
 from .sources import Frame, check_names, count_frames, read_frames
 
@@ -162,7 +161,7 @@ class HQNetInferencer(DetInferencer):
         """Results of a batch; frames that could not be read have no data."""
         inputs = [data for _, data in batch if data is not None]
         with_queries = tracker is not None and tracker.needs_queries
-        with _frugal(self.model, score_thr, with_queries):
+        with kept_persons_only(self.model, score_thr, with_queries):
             samples = iter(
                 self.forward(self.collate_fn(inputs)) if inputs else ())
         for frame, data in batch:
@@ -352,7 +351,7 @@ class HQNetInferencer(DetInferencer):
         self._checkpoint = weights and read_checkpoint(weights)
         if not cfg:
             cfg.update(stored_config(self._checkpoint, weights)._cfg_dict)
-        _choose_tasks(cfg, self._tasks, self._attributes)
+        choose_tasks(cfg, self._tasks, self._attributes)
         try:
             return super()._init_model(cfg, None, device)
         finally:
@@ -400,47 +399,6 @@ class HQNetInferencer(DetInferencer):
         visualizer = cfg.get('visualizer', dict(type='HumanLocalVisualizer'))
         cfg.visualizer = dict(visualizer, vis_backends=None)
         return super()._init_visualizer(cfg)
-
-
-def _choose_tasks(cfg: Config, tasks: Optional[Sequence[str]],
-                  attributes: bool) -> None:
-    """Switch task heads of a config off."""
-    heads = cfg.model.get('bbox_head', {}).get('task_heads') or {}
-    known = [name for name, head in heads.items() if head]
-    tasks = known if tasks is None else tasks
-    tasks = [tasks] if isinstance(tasks, str) else tasks
-    for name in tasks:
-        if name not in known:
-            raise InputError(f'the model has no task {name!r}; it has '
-                             f'{", ".join(known) or "boxes only"}')
-    for name in known:
-        head = heads[name]['type']
-        head = head if isinstance(head, type) else MODELS.get(head)
-        is_attribute = isinstance(head, type) and issubclass(
-            head, AttributeHead)
-        if name not in tasks or (is_attribute and not attributes):
-            heads[name] = None
-
-
-@contextmanager
-def _frugal(model: nn.Module, score_thr: float,
-            with_queries: bool) -> Iterator[None]:
-    """Let heads draw masks of kept persons only, one by one, as codes."""
-    head = getattr(model, 'bbox_head', None)
-    masks = [part for part in model.modules() if isinstance(part, MaskHead)]
-    test_cfg = getattr(head, 'test_cfg', None)
-    try:
-        if test_cfg is not None:
-            head.test_cfg = dict(
-                test_cfg, score_thr=score_thr, with_queries=with_queries)
-        for part in masks:
-            part.run_length = True
-        yield
-    finally:
-        if test_cfg is not None:
-            head.test_cfg = test_cfg
-        for part in masks:
-            part.run_length = False
 
 
 def _batches(results: Iterable, size: int) -> Iterator[list]:

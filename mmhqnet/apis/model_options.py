@@ -1,0 +1,51 @@
+"""What an inferencer asks of its model: which tasks, and for whom."""
+from contextlib import contextmanager
+from typing import Iterator, Optional, Sequence
+
+from mmengine.config import Config
+from torch import nn
+
+from mmhqnet.errors import InputError
+from mmhqnet.models.task_heads import AttributeHead, MaskHead
+from mmhqnet.registry import MODELS
+
+
+def choose_tasks(cfg: Config, tasks: Optional[Sequence[str]],
+                 attributes: bool) -> None:
+    """Switch task heads of a config off."""
+    heads = cfg.model.get('bbox_head', {}).get('task_heads') or {}
+    known = [name for name, head in heads.items() if head]
+    tasks = known if tasks is None else tasks
+    tasks = [tasks] if isinstance(tasks, str) else tasks
+    for name in tasks:
+        if name not in known:
+            raise InputError(f'the model has no task {name!r}; it has '
+                             f'{", ".join(known) or "boxes only"}')
+    for name in known:
+        head = heads[name]['type']
+        head = head if isinstance(head, type) else MODELS.get(head)
+        is_attribute = isinstance(head, type) and issubclass(
+            head, AttributeHead)
+        if name not in tasks or (is_attribute and not attributes):
+            heads[name] = None
+
+
+@contextmanager
+def kept_persons_only(model: nn.Module, score_thr: float,
+                      with_queries: bool) -> Iterator[None]:
+    """Let heads draw masks of kept persons only, one by one, as codes."""
+    head = getattr(model, 'bbox_head', None)
+    masks = [part for part in model.modules() if isinstance(part, MaskHead)]
+    test_cfg = getattr(head, 'test_cfg', None)
+    try:
+        if test_cfg is not None:
+            head.test_cfg = dict(
+                test_cfg, score_thr=score_thr, with_queries=with_queries)
+        for part in masks:
+            part.run_length = True
+        yield
+    finally:
+        if test_cfg is not None:
+            head.test_cfg = test_cfg
+        for part in masks:
+            part.run_length = False

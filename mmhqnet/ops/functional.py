@@ -20,6 +20,7 @@ from .embedding_bag import embedding_bag_attention
 from .grid_sample import grid_sample_attention
 from .levels import Shapes, as_shapes, is_exporting
 
+MIN_CAPABILITY = (7, 0)  # of a GPU that Triton compiles for
 IMPLEMENTATIONS = ('auto', 'mmcv', 'triton', 'embedding_bag', 'grid_sample')
 
 
@@ -125,8 +126,9 @@ def check_impl(impl: str) -> None:
 @lru_cache(maxsize=None)
 def has_triton(device: torch.device) -> bool:
     """Whether Triton is installed and compiles for this device."""
-    if device.type != 'cuda' or torch.cuda.get_device_capability(device) < (7,
-                                                                            0):
+    if device.type != 'cuda':
+        return False
+    if torch.cuda.get_device_capability(device) < MIN_CAPABILITY:
         return False
     try:
         import triton  # noqa: F401

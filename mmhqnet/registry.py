@@ -21,8 +21,8 @@ class MirroringRegistry(Registry):
     into its parents for a missing name, but does not make them import theirs.
 
     Args:
-        parent (Registry): The registry of mmdet.
-        modules (tuple[str]): Modules of mmhqnet that hold entries.
+        parent: The registry of mmdet.
+        modules: Modules of mmhqnet that hold entries.
     """
 
     def __init__(self, parent: Registry, *modules: str):

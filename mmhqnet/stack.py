@@ -63,7 +63,7 @@ def check_one_mmcv(site_packages: Path) -> None:
     """Warn where distributions have overwritten each other's mmcv.
 
     Args:
-        site_packages (Path): The folder that mmcv is imported from.
+        site_packages: The folder that mmcv is imported from.
     """
     installed = [
         name for name in MMCVS

@@ -22,7 +22,7 @@ def fetch(address: str) -> str:
     NOTE: MMEngine's loader would read the address with pickle, unrestricted.
 
     Args:
-        address (str): Of a scheme that ``mmengine.fileio`` reads.
+        address: Of a scheme that ``mmengine.fileio`` reads.
 
     Raises:
         InputError: If it cannot be fetched.

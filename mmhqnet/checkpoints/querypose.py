@@ -111,9 +111,9 @@ def convert_querypose(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     the weights are, apart from the backbone and the neck if the file has none.
 
     Args:
-        state_dict (dict[str, Tensor]): Weights of the released QueryPose, or
-            a checkpoint with them in ``model`` or ``state_dict``. Names may
-            have the prefix ``module.``.
+        state_dict: Weights of the released QueryPose, or a checkpoint with
+            them in ``model`` or ``state_dict``. Names may have the prefix
+            ``module.``.
 
     Returns:
         dict[str, Tensor]: Weights with the names of :class:`QueryPose`.
@@ -165,7 +165,7 @@ def missing_parts(released: Iterable[str]) -> List[str]:
     """Parts of the release of which no weight is there.
 
     Args:
-        released (Iterable[str]): Names of weights.
+        released: Names of weights.
 
     Returns:
         list[str]: Names of parts; the light version lacks nothing.

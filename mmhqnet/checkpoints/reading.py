@@ -133,7 +133,7 @@ def check_layout(release: str, **faults: Iterable[str]) -> None:
     """Raise an error that lists names of weights under what is wrong.
 
     Args:
-        release (str): Whose weights they should be, for the message.
+        release: Whose weights they should be, for the message.
         **faults: Names by fault; no fault, no error.
 
     Raises:

@@ -37,7 +37,7 @@ def convert_vit(
     their initial zeros.
 
     Args:
-        state_dict (dict): Weights by name, or a checkpoint that holds them.
+        state_dict: Weights by name, or a checkpoint that holds them.
         patch_size, img_size, pretrain_img_size, window_size, global_blocks:
             Those of the :class:`PlainViT`.
 

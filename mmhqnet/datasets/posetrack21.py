@@ -92,7 +92,7 @@ class PoseTrack21Dataset(BaseVideoDataset):
         """Turn a frame and its boxes into mmdet's format.
 
         Args:
-            raw_data_info (dict): ``raw_img_info``, the frame's fields, and
+            raw_data_info: ``raw_img_info``, the frame's fields, and
                 ``raw_ann_info``, a list of (id, (x, y, w, h)).
 
         Returns:
@@ -159,8 +159,8 @@ def load_sequence(folder: str,
     """Read ``image_info.json`` and ``gt/gt.txt`` of a sequence.
 
     Args:
-        folder (str): The folder of the sequence.
-        backend_args (dict, optional): Of mmengine's file input.
+        folder: The folder of the sequence.
+        backend_args: Of mmengine's file input.
 
     Returns:
         tuple[list[dict], list[tuple]]: What :func:`parse_image_info` and
@@ -177,8 +177,8 @@ def parse_image_info(text: str, path: str) -> List[dict]:
     """Read the frames of a PoseTrack21 ``image_info.json``.
 
     Args:
-        text (str): Content of the file.
-        path (str): Its name, for error messages.
+        text: Content of the file.
+        path: Its name, for error messages.
 
     Returns:
         list[dict]: For each frame ``file_name``, ``img_id`` and

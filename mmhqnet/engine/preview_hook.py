@@ -21,8 +21,8 @@ class PreviewHook(Hook):
     The pictures are ``previews/step_*.jpg`` in the work dir.
 
     Args:
-        num_images (int): Images to draw, side by side; at most a batch.
-        score_thr (float): Persons that score less are left out.
+        num_images: Images to draw, side by side; at most a batch.
+        score_thr: Persons that score less are left out.
     """
 
     def __init__(self, num_images: int = 4, score_thr: float = 0.3) -> None:

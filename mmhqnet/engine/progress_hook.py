@@ -25,9 +25,9 @@ class ProgressHook(Hook):
     whoever sends the log elsewhere still sees how far the training is.
 
     Args:
-        interval (int): Steps from line to line.
-        tasks (dict[str, Sequence[str]]): By task, the first words of its
-            losses' names. Any other first word is the name of a task.
+        interval: Steps from line to line.
+        tasks: By task, the first words of its losses' names. Any other first
+            word is the name of a task.
     """
 
     priority = 'BELOW_NORMAL'  # after the hooks that measure

@@ -20,18 +20,17 @@ class MSDeformAttention(MultiScaleDeformableAttention):
     when they initialise their weights.
 
     Args:
-        embed_dims (int): Dimensions of queries and values.
-        num_heads (int): Attention heads.
-        num_levels (int): Feature levels.
-        num_points (int): Sampling points per head and level.
-        im2col_step (int): Unused, kept for mmcv's configs.
-        dropout (float): Dropout of the output.
-        batch_first (bool): Inputs are (bs, n, embed_dims), else
-            (n, bs, embed_dims).
-        norm_cfg (dict, optional): Unused, kept for mmcv's configs.
-        init_cfg (dict, optional): Initialisation of mmengine.
-        value_proj_ratio (float): Width of the values over ``embed_dims``.
-        impl (str): How to sample, see :func:`~mmhqnet.ops.functional.choose`.
+        embed_dims: Dimensions of queries and values.
+        num_heads: Attention heads.
+        num_levels: Feature levels.
+        num_points: Sampling points per head and level.
+        im2col_step: Unused, kept for mmcv's configs.
+        dropout: Dropout of the output.
+        batch_first: Inputs are (bs, n, embed_dims), else (n, bs, embed_dims).
+        norm_cfg: Unused, kept for mmcv's configs.
+        init_cfg: Initialisation of mmengine.
+        value_proj_ratio: Width of the values over ``embed_dims``.
+        impl: How to sample, see :func:`~mmhqnet.ops.functional.choose`.
     """
 
     def __init__(self, *args, impl: str = 'auto', **kwargs) -> None:
@@ -45,10 +44,9 @@ class MSDeformAttention(MultiScaleDeformableAttention):
         """Values of all heads, which depend on the image only.
 
         Args:
-            value (Tensor): Features (bs, num_value, embed_dims), or
-                (num_value, bs, embed_dims) without ``batch_first``.
-            key_padding_mask (Tensor, optional): True or non-zero where padded,
-                (bs, num_value).
+            value: Features (bs, num_value, embed_dims), or (num_value, bs,
+                embed_dims) without ``batch_first``.
+            key_padding_mask: True or non-zero where padded, (bs, num_value).
 
         Returns:
             Tensor: (bs, num_value, num_heads, dim), zero where padded.
@@ -65,12 +63,12 @@ class MSDeformAttention(MultiScaleDeformableAttention):
         """Where the queries look.
 
         Args:
-            query (Tensor): (bs, num_queries, embed_dims).
-            reference_points (Tensor): Points x, y or boxes cx, cy, w, h in
-                [0, 1] for each level, (bs, num_queries, num_levels, 2 or 4).
-                Offsets are in pixels of the level around points, and relative
-                to the size of boxes.
-            shapes (tuple): (h, w) of each level.
+            query: (bs, num_queries, embed_dims).
+            reference_points: Points x, y or boxes cx, cy, w, h in [0, 1] for
+                each level, (bs, num_queries, num_levels, 2 or 4). Offsets are
+                in pixels of the level around points, and relative to the size
+                of boxes.
+            shapes: (h, w) of each level.
 
         Returns:
             Tensor: (bs, num_queries, num_heads, num_levels, num_points, 2).
@@ -116,28 +114,23 @@ class MSDeformAttention(MultiScaleDeformableAttention):
         """Attend to the values around the reference points.
 
         Args:
-            query (Tensor): (bs, num_queries, embed_dims), or
-                (num_queries, bs, embed_dims) without ``batch_first``.
-            key (Tensor, optional): Unused.
-            value (Tensor, optional): Features (bs, num_value, embed_dims),
-                by default ``query``.
-            identity (Tensor, optional): Added to the output, by default
-                ``query``.
-            query_pos (Tensor, optional): Positional encoding of ``query``.
-            key_padding_mask (Tensor, optional): (bs, num_value), non-zero
-                where padded.
-            reference_points (Tensor): (bs, num_queries, num_levels, 2 or 4)
-                in [0, 1], also without ``batch_first``.
-            spatial_shapes (Tensor | Sequence): (h, w) of each level, best as
-                a list of Python ints.
-            level_start_index (Tensor, optional): Unused, it follows from
-                ``spatial_shapes``.
-            projected_value (Tensor, optional): Result of
-                :meth:`project_value`, instead of ``value`` and
-                ``key_padding_mask``.
-            query_counts (Sequence[int], optional): Number of queries of each
-                image, where the queries of all images come concatenated with
-                batch dimension 1. The values still have one row per image.
+            query: (bs, num_queries, embed_dims), or (num_queries, bs,
+                embed_dims) without ``batch_first``.
+            key: Unused.
+            value: Features (bs, num_value, embed_dims), by default ``query``.
+            identity: Added to the output, by default ``query``.
+            query_pos: Positional encoding of ``query``.
+            key_padding_mask: (bs, num_value), non-zero where padded.
+            reference_points: (bs, num_queries, num_levels, 2 or 4) in [0, 1],
+                also without ``batch_first``.
+            spatial_shapes: (h, w) of each level, best as a list of Python
+                ints.
+            level_start_index: Unused, it follows from ``spatial_shapes``.
+            projected_value: Result of :meth:`project_value`, instead of
+                ``value`` and ``key_padding_mask``.
+            query_counts: Number of queries of each image, where the queries of
+                all images come concatenated with batch dimension 1. The values
+                still have one row per image.
 
         Returns:
             Tensor: Of the shape of ``query``.

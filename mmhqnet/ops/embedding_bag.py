@@ -66,18 +66,18 @@ class _Levels(NamedTuple):
     level, which is named after its upper left one.
 
     Args:
-        shapes (tuple): (h, w) of each level.
-        num_heads (int): Heads, which are adjacent rows.
-        size (Tensor): Width and height of the level, (2, 1, K).
-        last_cell (Tensor): Last cell along x and y, (2, 1, K).
-        steps (Tensor): Distance of a cell's pixels to its first one along x
-            and y, (2, 2, 1, K): 0 and 1; but 0 and infinity where a level
-            is one pixel thin, so that the second pixel gets no weight.
-        row (Tensor): Row of the level's first pixel (K, ).
-        last_row (Tensor): Row of the level's last cell (K, ).
-        line (Tensor): Rows between two lines of the level (K, ).
-        corners (Tensor): Rows between a cell and its upper and lower, left
-            and right pixel, (2, 2, 1, K).
+        shapes: (h, w) of each level.
+        num_heads: Heads, which are adjacent rows.
+        size: Width and height of the level, (2, 1, K).
+        last_cell: Last cell along x and y, (2, 1, K).
+        steps: Distance of a cell's pixels to its first one along x and y, (2,
+            2, 1, K): 0 and 1; but 0 and infinity where a level is one pixel
+            thin, so that the second pixel gets no weight.
+        row: Row of the level's first pixel (K, ).
+        last_row: Row of the level's last cell (K, ).
+        line: Rows between two lines of the level (K, ).
+        corners: Rows between a cell and its upper and lower, left and right
+            pixel, (2, 2, 1, K).
     """
     shapes: Shapes
     num_heads: int
@@ -137,11 +137,11 @@ class _Cells(NamedTuple):
     """Cells around n * K sampling points, and interpolation in them.
 
     Args:
-        rows (Tensor): Rows of the cells' first pixels (n, K).
-        distances (Tensor): From first and second pixel to the point, along x
-            and y, (2, 2, n, K).
-        weights (Tensor): Linear weights of first and second pixel, along x
-            and y, (2, 2, n, K).
+        rows: Rows of the cells' first pixels (n, K).
+        distances: From first and second pixel to the point, along x and y, (2,
+            2, n, K).
+        weights: Linear weights of first and second pixel, along x and y, (2,
+            2, n, K).
     """
     rows: Tensor
     distances: Tensor
@@ -168,9 +168,9 @@ def _find_cells(locations: Tensor, image_rows: Tensor,
     """Cells of points.
 
     Args:
-        locations (Tensor): Normalised sampling points (n, K, 2).
-        image_rows (Tensor): First row of each query's image (n, 1).
-        levels (_Levels): Positions in the table.
+        locations: Normalised sampling points (n, K, 2).
+        image_rows: First row of each query's image (n, 1).
+        levels: Positions in the table.
 
     Returns:
         _Cells: The cells around the points. A point outside of the level
@@ -209,11 +209,11 @@ class _EmbeddingBagAttention(Function):
         """Sum of the sampled rows.
 
         Args:
-            table (Tensor): Values (R, dim).
-            locations (Tensor): Normalised sampling points (Q, K, 2).
-            attention (Tensor): Attention weights (Q, K).
-            image_rows (Tensor): First row of each query's image (Q, 1).
-            levels (_Levels): Positions in the table.
+            table: Values (R, dim).
+            locations: Normalised sampling points (Q, K, 2).
+            attention: Attention weights (Q, K).
+            image_rows: First row of each query's image (Q, 1).
+            levels: Positions in the table.
 
         Returns:
             Tensor: (Q, M * dim).
@@ -286,10 +286,10 @@ def _row_products(rows: Tensor, table: Tensor, grad_output: Tensor,
     """Scalar products of table rows with the output gradient of their bag.
 
     Args:
-        rows (Tensor): Rows of the cells' pixels (2, 2, n, K).
-        table (Tensor): Values (R, dim).
-        grad_output (Tensor): (n, M * dim).
-        levels (_Levels): Positions in the table.
+        rows: Rows of the cells' pixels (2, 2, n, K).
+        table: Values (R, dim).
+        grad_output: (n, M * dim).
+        levels: Positions in the table.
 
     Returns:
         Tensor: (2, 2, n, K).
@@ -324,11 +324,11 @@ def _sum_at_rows(rows: Tensor, weights: Tensor, grad_output: Tensor,
     bag of a row are the points which sampled it.
 
     Args:
-        rows (Tensor): Rows of the cells (Q, K).
-        weights (Tensor): Weights of the four pixels (4, Q, K).
-        grad_output (Tensor): (Q, M * dim).
-        table (Tensor): Values (R, dim).
-        levels (_Levels): Positions in the table.
+        rows: Rows of the cells (Q, K).
+        weights: Weights of the four pixels (4, Q, K).
+        grad_output: (Q, M * dim).
+        table: Values (R, dim).
+        levels: Positions in the table.
 
     Returns:
         Tensor: (R, dim).
@@ -366,11 +366,11 @@ def _sum_bags(rows: Tensor, weights: Tensor, bags: Tensor, grads: Tensor,
     """Weighted sums of gradients at table rows.
 
     Args:
-        rows (Tensor): Row to add to (n, ).
-        weights (Tensor): Factors, a set for each result (m, n).
-        bags (Tensor): Index of the gradient to add (n, ).
-        grads (Tensor): Gradients (Q * M, dim).
-        num_rows (int): Rows of the table.
+        rows: Row to add to (n, ).
+        weights: Factors, a set for each result (m, n).
+        bags: Index of the gradient to add (n, ).
+        grads: Gradients (Q * M, dim).
+        num_rows: Rows of the table.
 
     Yields:
         Tensor: (num_rows, dim), m times.

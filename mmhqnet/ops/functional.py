@@ -37,17 +37,17 @@ def ms_deform_attn(value: Tensor,
     Computed in float32 (float64 stays) whatever the inputs and autocast.
 
     Args:
-        value (Tensor): Projected values (bs, num_value, num_heads, dim).
-        spatial_shapes (Tensor | Sequence): (h, w) of each level, in the order
-            in which ``value`` holds the levels.
-        sampling_locations (Tensor): (bs, num_queries, num_heads, num_levels,
+        value: Projected values (bs, num_value, num_heads, dim).
+        spatial_shapes: (h, w) of each level, in the order in which ``value``
+            holds the levels.
+        sampling_locations: (bs, num_queries, num_heads, num_levels,
             num_points, 2), x and y, where [0, 1] spans the level.
-        attention_weights (Tensor): (bs, num_queries, num_heads, num_levels,
+        attention_weights: (bs, num_queries, num_heads, num_levels,
             num_points).
-        impl (str): How to compute it, see :func:`choose`.
-        query_counts (Sequence[int], optional): Number of queries of each
-            image. Then queries of all images come concatenated image by
-            image, with batch dimension 1, and so does the output.
+        impl: How to compute it, see :func:`choose`.
+        query_counts: Number of queries of each image. Then queries of all
+            images come concatenated image by image, with batch dimension 1,
+            and so does the output.
 
     Returns:
         Tensor: (bs, num_queries, num_heads * dim), in the type of ``value``.
@@ -86,12 +86,12 @@ def choose(impl: str, device: torch.device, dtype: torch.dtype) -> str:
     """The way to compute it.
 
     Args:
-        impl (str): One of ``IMPLEMENTATIONS``. 'auto' is the embedding bag on
-            the CPU; on CUDA it is mmcv's operator, else the Triton kernel. A
-            graph that is exported gets grid_sample, and so does all for which
-            there is no kernel.
-        device (torch.device): Where the values are.
-        dtype (torch.dtype): float32 or float64.
+        impl: One of ``IMPLEMENTATIONS``. 'auto' is the embedding bag on the
+            CPU; on CUDA it is mmcv's operator, else the Triton kernel. A graph
+            that is exported gets grid_sample, and so does all for which there
+            is no kernel.
+        device: Where the values are.
+        dtype: float32 or float64.
 
     Returns:
         str: 'mmcv', 'triton', 'embedding_bag' or 'grid_sample'.

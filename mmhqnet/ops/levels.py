@@ -12,8 +12,8 @@ def as_shapes(spatial_shapes: Union[Tensor, Sequence]) -> Shapes:
     """Sizes of the feature levels as Python ints.
 
     Args:
-        spatial_shapes (Tensor | Sequence): (h, w) of each level. Prefer a
-            list: reading a CUDA tensor makes the host wait for the device.
+        spatial_shapes: (h, w) of each level. Prefer a list: reading a CUDA
+            tensor makes the host wait for the device.
 
     Returns:
         tuple[tuple[int, int]]: (h, w) of each level.

@@ -20,11 +20,11 @@ def roi_align(feats: Tensor,
     none; callers detach boxes that shall not learn from what is in them.
 
     Args:
-        feats (Tensor): A map of each image, (bs, C, H, W).
-        boxes (Tensor): xyxy in pixels of the image, (bs, n, 4).
-        output_size (int): Bins S along each side of a box.
-        stride (int): Pixels of the image per pixel of the map.
-        sampling_ratio (int): Samples along each side of a bin.
+        feats: A map of each image, (bs, C, H, W).
+        boxes: xyxy in pixels of the image, (bs, n, 4).
+        output_size: Bins S along each side of a box.
+        stride: Pixels of the image per pixel of the map.
+        sampling_ratio: Samples along each side of a bin.
 
     Returns:
         Tensor: (bs, n, C, S, S).

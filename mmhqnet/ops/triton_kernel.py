@@ -179,12 +179,11 @@ class _TritonAttention(Function):
         """Sum of the sampled values.
 
         Args:
-            value (Tensor): (bs, num_tokens, M, dim).
-            levels (Tensor): Height, width and first token of each level,
-                int32 (L, 3).
-            images (Tensor): Index of each query's image, int64, Q of them.
-            locations (Tensor): Normalised sampling points, Q * M * L * P * 2.
-            attention (Tensor): Attention weights (..., M, L, P).
+            value: (bs, num_tokens, M, dim).
+            levels: Height, width and first token of each level, int32 (L, 3).
+            images: Index of each query's image, int64, Q of them.
+            locations: Normalised sampling points, Q * M * L * P * 2.
+            attention: Attention weights (..., M, L, P).
 
         Returns:
             Tensor: (Q, M, dim).

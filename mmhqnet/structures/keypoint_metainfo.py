@@ -134,9 +134,9 @@ def load_keypoint_metainfo(name: str = 'coco') -> dict:
     in configs and in checkpoints.
 
     Args:
-        name (str): ``'coco'``, ``'ochuman'``, ``'humanart'``,
-            ``'crowdpose'``, one of mmpose's data sets where mmpose is
-            installed, or the path of a ``.py`` file in mmpose's format.
+        name: ``'coco'``, ``'ochuman'``, ``'humanart'``, ``'crowdpose'``, one
+            of mmpose's data sets where mmpose is installed, or the path of a
+            ``.py`` file in mmpose's format.
 
     Returns:
         dict: ``num_keypoints`` (K); ``keypoint_names`` (K,);

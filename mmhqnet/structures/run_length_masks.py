@@ -25,11 +25,10 @@ class RunLengthMasks(BitmapMasks):
     assigned, works on the pixels and returns ``BitmapMasks``.
 
     Args:
-        codes (Sequence[dict]): Compressed run-length codes of n masks, as of
-            pycocotools.
-        rows (np.ndarray): Row of the codes' image that each row shows, -1 for
-            none, (height, ).
-        columns (np.ndarray): The same for columns, (width, ).
+        codes: Compressed run-length codes of n masks, as of pycocotools.
+        rows: Row of the codes' image that each row shows, -1 for none,
+            (height, ).
+        columns: The same for columns, (width, ).
     """
 
     def __init__(self, codes: Sequence[dict], rows: np.ndarray,
@@ -152,8 +151,7 @@ def encode_masks(masks) -> List[dict]:
     """Run-length encode all masks of an image in one call.
 
     Args:
-        masks (Tensor | ndarray | list[dict]): (n, H, W), bool or 0 and 1;
-            codes are passed through.
+        masks: (n, H, W), bool or 0 and 1; codes are passed through.
 
     Returns:
         list[dict]: n codes of pycocotools.
@@ -177,8 +175,8 @@ def decode_columns(code: dict, first: int, end: int) -> np.ndarray:
     Unlike pycocotools this takes no time for the rest of the image.
 
     Args:
-        code (dict): Compressed run-length code.
-        first, end (int): First column, and the one after the last.
+        code: Compressed run-length code.
+        first, end: First column, and the one after the last.
 
     Returns:
         np.ndarray: uint8, column by column, (end - first, height).
@@ -200,7 +198,7 @@ def run_lengths(counts: Union[bytes, str]) -> np.ndarray:
     they are differences to the number before the last.
 
     Args:
-        counts (bytes | str): As of pycocotools.
+        counts: As of pycocotools.
 
     Returns:
         np.ndarray: Numbers of zeros and ones in turn, int64, (num_runs, ).

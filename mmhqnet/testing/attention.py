@@ -41,8 +41,8 @@ def output_and_gradients(attend: Callable[..., Tensor],
     """What an implementation computes.
 
     Args:
-        attend (Callable): Takes values, locations and weights.
-        inputs (Sequence[Tensor]): Leaves that want gradients.
+        attend: Takes values, locations and weights.
+        inputs: Leaves that want gradients.
 
     Returns:
         tuple[Tensor]: The output, and the gradient of each input.

@@ -12,8 +12,8 @@ class FrameTracker:
     """Gives the persons of each frame of a video their identities.
 
     Args:
-        tracker (dict): Config of a :class:`HumanQueryTracker`, or of one of
-            mmdet's trackers that look at boxes alone.
+        tracker: Config of a :class:`HumanQueryTracker`, or of one of mmdet's
+            trackers that look at boxes alone.
     """
 
     def __init__(self, tracker: dict = dict(type='HumanQueryTracker')) -> None:

@@ -34,15 +34,14 @@ class HumanQueryTracker(SORTTracker):
     tracks that were away for long may come back anywhere.
 
     Args:
-        gallery (str): ``'min'``, distance to the nearest of a track's last
-            queries, or ``'mean'``, to their mean direction.
-        gallery_size (int): Queries that are kept of a track.
-        match_query_thr (float): Largest cosine distance of a pair.
-        max_gated_gap (int): Frames after its last sight for which the motion
-            says where a track may be; later only its queries do.
-        smooth (bool): Whether attributes are averaged along a track.
-        person_fields (dict, optional): Rows that a config adds to the table
-            of person fields.
+        gallery: ``'min'``, distance to the nearest of a track's last queries,
+            or ``'mean'``, to their mean direction.
+        gallery_size: Queries that are kept of a track.
+        match_query_thr: Largest cosine distance of a pair.
+        max_gated_gap: Frames after its last sight for which the motion says
+            where a track may be; later only its queries do.
+        smooth: Whether attributes are averaged along a track.
+        person_fields: Rows that a config adds to the table of person fields.
         motion, obj_score_thr, match_iou_thr, num_tentatives,
             num_frames_retain, **kwargs: As ``SORTTracker``.
 
@@ -96,10 +95,10 @@ class HumanQueryTracker(SORTTracker):
         """Give the persons of the next frame their identities.
 
         Args:
-            model (nn.Module): Not used; mmdet's ``DeepSORT`` hands it over.
-            img (Tensor): Not used.
-            data_sample (DetDataSample): ``frame_id`` and ``pred_instances``
-                with ``human_queries`` (n, dim).
+            model: Not used; mmdet's ``DeepSORT`` hands it over.
+            img: Not used.
+            data_sample: ``frame_id`` and ``pred_instances`` with
+                ``human_queries`` (n, dim).
 
         Returns:
             InstanceData: The persons above ``obj_score_thr`` with all their

@@ -19,7 +19,7 @@ class RunningMeans:
     frame voting with its score.
 
     Args:
-        table (dict): Rows of the table of person fields.
+        table: Rows of the table of person fields.
     """
 
     def __init__(self, table: Mapping[str, PersonField] = FIELDS) -> None:
@@ -35,11 +35,10 @@ class RunningMeans:
         """Add a frame, and replace its attributes by those of the tracks.
 
         Args:
-            persons (InstanceData): n persons; the columns of attributes that
-                are there are replaced.
-            ids (list[int]): Their tracks.
-            keep (Iterable[int]): Tracks that may still come; others are
-                forgotten.
+            persons: n persons; the columns of attributes that are there are
+                replaced.
+            ids: Their tracks.
+            keep: Tracks that may still come; others are forgotten.
         """
         for id in ids:
             self.counts[id] += 1

@@ -11,9 +11,8 @@ def tracked_persons(persons: InstanceData,
     their own; the boxes are those of the detector, to the last bit.
 
     Args:
-        persons (InstanceData): Detections with all their fields, n of them.
-        tracks (InstanceData): ``bboxes`` (m, 4) and ``instances_id`` (m, ),
-            m <= n.
+        persons: Detections with all their fields, n of them.
+        tracks: ``bboxes`` (m, 4) and ``instances_id`` (m, ), m <= n.
 
     Returns:
         InstanceData: The m persons with ``instances_id``.

@@ -44,7 +44,7 @@ def recorded_attention(model: nn.Module) -> Iterator[AttentionRecord]:
     """Record the sampling points of the last decoder layer.
 
     Args:
-        model (nn.Module): An :class:`HQNet`; run it on one image inside.
+        model: An :class:`HQNet`; run it on one image inside.
 
     Yields:
         AttentionRecord: Filled by the forward pass.
@@ -86,10 +86,10 @@ def draw_attention(image: np.ndarray, points: np.ndarray, weights: np.ndarray,
     """Draw sampling points; the warmer and larger, the heavier.
 
     Args:
-        image (ndarray): (H, W, 3), uint8; not changed.
-        points (ndarray): (x, y) in pixels, (n, 2).
-        weights (ndarray): (n, ).
-        bbox (ndarray): The person's box xyxy in pixels, (4, ).
+        image: (H, W, 3), uint8; not changed.
+        points: (x, y) in pixels, (n, 2).
+        weights: (n, ).
+        bbox: The person's box xyxy in pixels, (4, ).
 
     Returns:
         ndarray: (H, W, 3), uint8.

@@ -20,10 +20,10 @@ def parse_tracks(text: str, path: str, num_frames: int) -> List[Frame]:
     Rows with a confidence of 0 are not to be evaluated and left out.
 
     Args:
-        text (str): Content of the file: frame (from 1), id, left, top,
-            width, height, confidence, and columns that are not read.
-        path (str): Its name, for error messages.
-        num_frames (int): Length of the sequence.
+        text: Content of the file: frame (from 1), id, left, top, width,
+            height, confidence, and columns that are not read.
+        path: Its name, for error messages.
+        num_frames: Length of the sequence.
 
     Returns:
         list[Tuple[ndarray, ndarray]]: For each frame the ids (n,) and boxes

@@ -70,7 +70,7 @@ class HumanEvaluator:
 
         Args:
             ground_truth: The persons.
-            predictions (HumanPredictions | ResultFiles): The predictions.
+            predictions: The predictions.
 
         Returns:
             Full-precision values such as ``box_AP``, ``box_AP_50``,

@@ -42,14 +42,14 @@ class ConvNeXtBackbone(BaseModule):
     install; this one needs nothing more.
 
     Args:
-        depths (Sequence[int]): Blocks of each stage.
-        dims (Sequence[int]): Channels of each stage.
-        drop_path_rate (float): Chance that the last block is left out of its
-            residual; grows linearly from 0.
-        layer_scale (float): Initial weight of the residuals.
-        with_cp (bool): Whether to compute activations again in the backward
-            pass instead of keeping them.
-        init_cfg (dict, optional): Initialisation config.
+        depths: Blocks of each stage.
+        dims: Channels of each stage.
+        drop_path_rate: Chance that the last block is left out of its residual;
+            grows linearly from 0.
+        layer_scale: Initial weight of the residuals.
+        with_cp: Whether to compute activations again in the backward pass
+            instead of keeping them.
+        init_cfg: Initialisation config.
     """
 
     def __init__(self,

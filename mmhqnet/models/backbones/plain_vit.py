@@ -24,8 +24,8 @@ def split_windows(tokens: Tensor, size: int) -> Tuple[Tensor, Tuple[int, int]]:
     """Cut a map into windows, padded with zeros.
 
     Args:
-        tokens (Tensor): (bs, h, w, dim).
-        size (int): Side of a window.
+        tokens: (bs, h, w, dim).
+        size: Side of a window.
 
     Returns:
         tuple: Windows (bs * num_windows, size, size, dim), and the (h, w) of
@@ -52,10 +52,10 @@ class RelativeAttention(nn.Module):
     """Self-attention on a map with learned relative positions.
 
     Args:
-        dims (int): Channels.
-        num_heads (int): Heads.
-        size (int): Side of the map for which the positions are made; those
-            of other sizes are interpolated.
+        dims: Channels.
+        num_heads: Heads.
+        size: Side of the map for which the positions are made; those of other
+            sizes are interpolated.
     """
 
     def __init__(self, dims: int, num_heads: int, size: int) -> None:
@@ -71,7 +71,7 @@ class RelativeAttention(nn.Module):
         """Attend within each map.
 
         Args:
-            tokens (Tensor): (bs, h, w, dim).
+            tokens: (bs, h, w, dim).
 
         Returns:
             Tensor: The same shape.
@@ -99,10 +99,9 @@ class RelativeAttention(nn.Module):
         """Logits from the distance along each axis, (bs, heads, n, h * w).
 
         Args:
-            query (Tensor): n queries of a map, (bs, heads, n, dim).
-            start (int): Place of the first of them in the map.
-            rows, columns (Tensor): Relative positions, (h, h, dim) and (w, w,
-                dim).
+            query: n queries of a map, (bs, heads, n, dim).
+            start: Place of the first of them in the map.
+            rows, columns: Relative positions, (h, h, dim) and (w, w, dim).
         """
         place = torch.arange(
             start, start + query.shape[2], device=query.device)
@@ -183,21 +182,21 @@ class PlainViT(BaseModule):
     """Plain vision transformer; ViT-L of ViTDet by default.
 
     Args:
-        embed_dims (int): Channels.
-        depth (int): Blocks.
-        num_heads (int): Heads.
-        mlp_ratio (float): Hidden channels of the MLPs over ``embed_dims``.
-        patch_size (int): Side of a patch.
-        img_size (int): Side of the images for which the global relative
-            positions are made.
-        pretrain_img_size (int): The same for the absolute positions.
-        window_size (int): Side of a window in tokens.
-        global_blocks (Sequence[int]): Blocks that look at the whole map.
-        drop_path_rate (float): Chance that the last block is left out of a
-            residual; grows linearly from 0.
-        with_cp (bool): Whether to compute activations again in the backward
-            pass instead of keeping them.
-        init_cfg (dict, optional): Initialisation config.
+        embed_dims: Channels.
+        depth: Blocks.
+        num_heads: Heads.
+        mlp_ratio: Hidden channels of the MLPs over ``embed_dims``.
+        patch_size: Side of a patch.
+        img_size: Side of the images for which the global relative positions
+            are made.
+        pretrain_img_size: The same for the absolute positions.
+        window_size: Side of a window in tokens.
+        global_blocks: Blocks that look at the whole map.
+        drop_path_rate: Chance that the last block is left out of a residual;
+            grows linearly from 0.
+        with_cp: Whether to compute activations again in the backward pass
+            instead of keeping them.
+        init_cfg: Initialisation config.
 
     Raises:
         InputError: If a global block does not exist.
@@ -245,7 +244,7 @@ class PlainViT(BaseModule):
         """Compute the only feature map.
 
         Args:
-            images (Tensor): (bs, 3, H, W).
+            images: (bs, 3, H, W).
 
         Returns:
             list[Tensor]: One map, (bs, embed_dims, H / 16, W / 16), rounded

@@ -28,10 +28,8 @@ class QueryPose(SparseRCNN):
         """Run all stages on the maps of the neck.
 
         Args:
-            feats (Sequence[Tensor]): Maps of strides 4, 8, 16, 32, each (bs,
-                dim, h, w).
-            batch_data_samples (list[DetDataSample]): With ``img_shape``, the
-                size without padding.
+            feats: Maps of strides 4, 8, 16, 32, each (bs, dim, h, w).
+            batch_data_samples: With ``img_shape``, the size without padding.
 
         Returns:
             list[dict[str, Tensor]]: See :meth:`QueryPoseHead.decode`.

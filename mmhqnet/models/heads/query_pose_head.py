@@ -42,15 +42,14 @@ class QueryPoseHead(SparseRoIHead):
     and poses.
 
     Args:
-        num_keypoints (int): Number of keypoints K.
-        part_groups (Sequence[Sequence[int]], optional): Keypoints of each
-            part; None for the parts of COCO (17) or CrowdPose (14).
-        part_dims (int): Channels of a part query.
-        pose_extractor (dict): Config of the regions for poses.
-        pose_layer (dict): Config of each stage's :class:`QueryPoseLayer`.
-        loss_kpt (dict): Config of the loss of the keypoints.
-        train_cfg (dict, optional): With ``assigner``, a
-            :class:`HumanQueryAssigner`.
+        num_keypoints: Number of keypoints K.
+        part_groups: Keypoints of each part; None for the parts of COCO (17) or
+            CrowdPose (14).
+        part_dims: Channels of a part query.
+        pose_extractor: Config of the regions for poses.
+        pose_layer: Config of each stage's :class:`QueryPoseLayer`.
+        loss_kpt: Config of the loss of the keypoints.
+        train_cfg: With ``assigner``, a :class:`HumanQueryAssigner`.
         **kwargs: As mmdet's ``SparseRoIHead``.
 
     Raises:
@@ -99,10 +98,9 @@ class QueryPoseHead(SparseRoIHead):
         """Run all stages for all queries.
 
         Args:
-            feats (Sequence[Tensor]): Maps of strides 4, 8, 16, 32, each (bs,
-                dim, h, w).
-            rpn_results_list (list[InstanceData]): ``bboxes`` and
-                ``features`` of each image's initial proposals.
+            feats: Maps of strides 4, 8, 16, 32, each (bs, dim, h, w).
+            rpn_results_list: ``bboxes`` and ``features`` of each image's
+                initial proposals.
 
         Returns:
             list[dict[str, Tensor]]: Of each stage ``cls_scores`` (bs,
@@ -194,9 +192,9 @@ class QueryPoseHead(SparseRoIHead):
         """Match each stage's queries with the persons and compare.
 
         Args:
-            x (tuple[Tensor]): Maps of strides 4, 8, 16, 32.
-            rpn_results_list (list[InstanceData]): Initial proposals.
-            batch_data_samples (list[DetDataSample]): With ``gt_instances``.
+            x: Maps of strides 4, 8, 16, 32.
+            rpn_results_list: Initial proposals.
+            batch_data_samples: With ``gt_instances``.
 
         Returns:
             dict[str, Tensor]: ``s0.loss_cls``, ``s0.loss_bbox``,
@@ -309,11 +307,11 @@ class QueryPoseHead(SparseRoIHead):
         """Rank the queries of the last stage; nothing is suppressed.
 
         Args:
-            x (tuple[Tensor]): Maps of strides 4, 8, 16, 32.
-            rpn_results_list (list[InstanceData]): Initial proposals.
-            batch_data_samples (list[DetDataSample]): The images.
-            rescale (bool): Whether to return pixels of the original image
-                instead of the network's input.
+            x: Maps of strides 4, 8, 16, 32.
+            rpn_results_list: Initial proposals.
+            batch_data_samples: The images.
+            rescale: Whether to return pixels of the original image instead of
+                the network's input.
 
         Returns:
             list[InstanceData]: Persons of each image, best first, at most
@@ -354,8 +352,8 @@ def _ever_matched(assignment: Assignment,
     """Queries that any stage gives to a person, as many of each image.
 
     Args:
-        assignment (Assignment): Pairs of all stages.
-        shape (tuple[int, int]): (bs, num_queries).
+        assignment: Pairs of all stages.
+        shape: (bs, num_queries).
 
     Returns:
         tuple[Tensor, Tensor]: Their index in the image, (bs, n), where images

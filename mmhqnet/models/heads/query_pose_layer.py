@@ -31,9 +31,9 @@ class PersonInteraction(BaseModule):
     """The query of a person meets its region (full version only).
 
     Args:
-        embed_dims (int): Channels of query and region.
-        region_size (int): Side S of a region.
-        feedforward_channels (int): Hidden channels of the FFN.
+        embed_dims: Channels of query and region.
+        region_size: Side S of a region.
+        feedforward_channels: Hidden channels of the FFN.
     """
 
     def __init__(self, embed_dims: int, region_size: int,
@@ -56,16 +56,16 @@ class QueryPoseLayer(BaseModule):
     """Convolutions, the person's query, part queries, keypoints.
 
     Args:
-        part_groups (Sequence[Sequence[int]]): Keypoints of each part.
-        embed_dims (int): Channels of queries and regions.
-        region_size (int): Side S of a region.
-        conv_channels (Sequence[int]): Outputs of the convolutions.
-        part_dims (int): Channels of a part query.
-        feedforward_channels (int): Hidden channels of the FFNs.
-        norm_cfg (dict): Norm of the upsampling. Batch norm takes its
-            statistics over all queries of the batch, as in the release.
-        interact (bool): Whether the query meets the region and goes on to
-            the next stage (full version), or stays as it is (light).
+        part_groups: Keypoints of each part.
+        embed_dims: Channels of queries and regions.
+        region_size: Side S of a region.
+        conv_channels: Outputs of the convolutions.
+        part_dims: Channels of a part query.
+        feedforward_channels: Hidden channels of the FFNs.
+        norm_cfg: Norm of the upsampling. Batch norm takes its statistics over
+            all queries of the batch, as in the release.
+        interact: Whether the query meets the region and goes on to the next
+            stage (full version), or stays as it is (light).
     """
 
     def __init__(self,
@@ -124,10 +124,9 @@ class QueryPoseLayer(BaseModule):
         """Estimate the poses of some persons.
 
         Args:
-            regions (Tensor): (num_persons, dim, S, S).
-            query (Tensor): (num_persons, dim).
-            part_query (Tensor): Of the stage before, (num_persons, P,
-                part_dims).
+            regions: (num_persons, dim, S, S).
+            query: (num_persons, dim).
+            part_query: Of the stage before, (num_persons, P, part_dims).
 
         Returns:
             PartPoses: Poses and the queries for the next stage.

@@ -9,9 +9,9 @@ def from_box(relative: Tensor, boxes: Tensor) -> Tensor:
     """Keypoints in the pixels of their boxes.
 
     Args:
-        relative (Tensor): Relative to the centre and size of the box: its
-            corners are at -0.5 and 0.5, (..., K, 2).
-        boxes (Tensor): xyxy, (..., 4).
+        relative: Relative to the centre and size of the box: its corners are
+            at -0.5 and 0.5, (..., K, 2).
+        boxes: xyxy, (..., 4).
 
     Returns:
         Tensor: (..., K, 2).
@@ -24,8 +24,8 @@ def to_box(keypoints: Tensor, boxes: Tensor) -> Tuple[Tensor, Tensor]:
     """The inverse of :func:`from_box`.
 
     Args:
-        keypoints (Tensor): In the pixels of the boxes, (..., K, 2).
-        boxes (Tensor): xyxy, (..., 4); without a size, the result is finite.
+        keypoints: In the pixels of the boxes, (..., K, 2).
+        boxes: xyxy, (..., 4); without a size, the result is finite.
 
     Returns:
         tuple[Tensor, Tensor]: Relative keypoints, (..., K, 2), and which are

@@ -6,8 +6,8 @@ class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of each pixel.
 
     Args:
-        dims (int): Channels.
-        eps (float): Added to the variance.
+        dims: Channels.
+        eps: Added to the variance.
     """
 
     def __init__(self, dims: int, eps: float = 1e-6) -> None:

@@ -18,9 +18,9 @@ def resolve_part_groups(part_groups: Optional[Sequence[Sequence[int]]],
     """The parts of a config, or those of COCO or CrowdPose.
 
     Args:
-        part_groups (Sequence[Sequence[int]], optional): Keypoints of each
-            part; None for the default of 17 or 14 keypoints.
-        num_keypoints (int): Number of keypoints K.
+        part_groups: Keypoints of each part; None for the default of 17 or 14
+            keypoints.
+        num_keypoints: Number of keypoints K.
 
     Returns:
         tuple[tuple[int]]: Keypoints of each part.

@@ -19,8 +19,8 @@ class RegionUpsampling(BaseModule):
     """Twice the resolution: transposed convolution, norm, ReLU.
 
     Args:
-        channels (int): Channels C of the region.
-        norm_cfg (dict): Config of the norm.
+        channels: Channels C of the region.
+        norm_cfg: Config of the norm.
     """
 
     def __init__(self, channels: int, norm_cfg: dict) -> None:
@@ -38,9 +38,9 @@ class SpatialPartEmbedding(BaseModule):
     """Spatial part embedding generation module (SPEGM), after upsampling.
 
     Args:
-        num_parts (int): Number of parts P.
-        channels (int): Channels C of the region.
-        part_dims (int): Channels of a part embedding.
+        num_parts: Number of parts P.
+        channels: Channels C of the region.
+        part_dims: Channels of a part embedding.
     """
 
     def __init__(self, num_parts: int, channels: int, part_dims: int) -> None:
@@ -60,7 +60,7 @@ class SelectiveIteration(BaseModule):
     """Selective iteration module (SIM): gates of the new and of the old.
 
     Args:
-        part_dims (int): Channels of a part query.
+        part_dims: Channels of a part query.
     """
 
     def __init__(self, part_dims: int) -> None:
@@ -81,12 +81,12 @@ class PartQueryLayer(BaseModule):
     """One stage of the part queries: SPEGM, SIM, attention over parts, FFN.
 
     Args:
-        num_parts (int): Number of parts P.
-        embed_dims (int): Channels of the query of the whole person.
-        channels (int): Channels C of the region.
-        part_dims (int): Channels of a part query.
-        num_heads (int): Heads of the attention over parts.
-        feedforward_channels (int): Hidden channels of the FFN.
+        num_parts: Number of parts P.
+        embed_dims: Channels of the query of the whole person.
+        channels: Channels C of the region.
+        part_dims: Channels of a part query.
+        num_heads: Heads of the attention over parts.
+        feedforward_channels: Hidden channels of the FFN.
     """
 
     def __init__(self,
@@ -116,9 +116,9 @@ class PartQueryLayer(BaseModule):
         """Update the part queries.
 
         Args:
-            regions (Tensor): Upsampled regions, (num_persons, C, h, w).
-            query (Tensor): Queries of the persons, (num_persons, embed_dims).
-            part_query (Tensor): (num_persons, P, part_dims).
+            regions: Upsampled regions, (num_persons, C, h, w).
+            query: Queries of the persons, (num_persons, embed_dims).
+            part_query: (num_persons, P, part_dims).
 
         Returns:
             Tensor: (num_persons, P, part_dims).
@@ -146,9 +146,8 @@ class PartPoseBranch(BaseModule):
     """Keypoints of each part with their standard deviations.
 
     Args:
-        part_groups (Sequence[Sequence[int]]): Keypoints of each part; every
-            keypoint in exactly one.
-        part_dims (int): Channels of a part query.
+        part_groups: Keypoints of each part; every keypoint in exactly one.
+        part_dims: Channels of a part query.
     """
 
     def __init__(self,

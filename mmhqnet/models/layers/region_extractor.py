@@ -16,11 +16,11 @@ class RegionExtractor(nn.Module):
     operators of fixed shapes: any device, exportable, no compiled mmcv.
 
     Args:
-        output_size (int): Side S of a region.
-        strides (Sequence[int]): Stride of each level.
-        sampling_ratio (int): Samples along each side of a bin.
-        finest_scale (float): Boxes of twice this size, in pixels, leave the
-            first level.
+        output_size: Side S of a region.
+        strides: Stride of each level.
+        sampling_ratio: Samples along each side of a bin.
+        finest_scale: Boxes of twice this size, in pixels, leave the first
+            level.
     """
 
     def __init__(self,
@@ -44,9 +44,9 @@ class RegionExtractor(nn.Module):
         """Pool the boxes of each image.
 
         Args:
-            feats (Sequence[Tensor]): Maps, (bs, C, h, w); those beyond the
-                strides are left alone.
-            boxes (Tensor): xyxy in pixels of the input, (bs, n, 4).
+            feats: Maps, (bs, C, h, w); those beyond the strides are left
+                alone.
+            boxes: xyxy in pixels of the input, (bs, n, 4).
 
         Returns:
             Tensor: (bs, n, C, S, S).

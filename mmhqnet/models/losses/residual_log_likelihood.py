@@ -17,9 +17,9 @@ class RealNVP(BaseModule):
     """Density of points by affine couplings (Dinh et al., ICLR 2017).
 
     Args:
-        num_couplings (int): Couplings; each moves one coordinate by what the
-            other says, in turn.
-        hidden_dims (int): Hidden channels of scales and translations.
+        num_couplings: Couplings; each moves one coordinate by what the other
+            says, in turn.
+        hidden_dims: Hidden channels of scales and translations.
     """
 
     def __init__(self, num_couplings: int = 6, hidden_dims: int = 64) -> None:
@@ -40,7 +40,7 @@ class RealNVP(BaseModule):
         """Follow points back to the normal distribution.
 
         Args:
-            points (Tensor): (..., 2).
+            points: (..., 2).
 
         Returns:
             tuple[Tensor, Tensor]: Where they come from, (..., 2), and the
@@ -73,8 +73,8 @@ class ResidualLogLikelihoodLoss(BaseModule):
     density; mmpose's ``RLELoss`` has other numbers.
 
     Args:
-        loss_weight (float): Weight of the loss.
-        min_sigma (float): Deviations below count as this much.
+        loss_weight: Weight of the loss.
+        min_sigma: Deviations below count as this much.
     """
 
     def __init__(self,
@@ -92,10 +92,10 @@ class ResidualLogLikelihoodLoss(BaseModule):
         In float32 at least, whatever the inputs and autocast.
 
         Args:
-            mu (Tensor): Positions, (..., K, 2).
-            sigma (Tensor): Standard deviations, (..., K, 2).
-            target (Tensor): True positions, (..., K, 2).
-            weight (Tensor): 1 where labelled, (..., K, 2) or (..., K, 1).
+            mu: Positions, (..., K, 2).
+            sigma: Standard deviations, (..., K, 2).
+            target: True positions, (..., K, 2).
+            weight: 1 where labelled, (..., K, 2) or (..., K, 1).
 
         Returns:
             Tensor: Weighted loss, (..., K, 2), exactly 0 where the weight

@@ -16,9 +16,9 @@ class SimpleFeaturePyramid(BaseModule):
     """Strides 4, 8, 16, 32 and 64 from a map of stride 16.
 
     Args:
-        in_channels (int): Channels of the map.
-        out_channels (int): Channels of each result.
-        init_cfg (dict, optional): Initialisation config.
+        in_channels: Channels of the map.
+        out_channels: Channels of each result.
+        init_cfg: Initialisation config.
 
     Raises:
         InputError: If the backbone gives several maps.
@@ -50,7 +50,7 @@ class SimpleFeaturePyramid(BaseModule):
         """Compute the pyramid.
 
         Args:
-            feats (Sequence[Tensor]): One map of stride 16, (bs, dim, h, w).
+            feats: One map of stride 16, (bs, dim, h, w).
 
         Returns:
             tuple[Tensor]: Five maps; that of stride 64 is the one of stride

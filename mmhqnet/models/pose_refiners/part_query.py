@@ -30,23 +30,22 @@ class PartQueryRefiner(PoseRefiner):
     the pose it starts from, in units of the region.
 
     Args:
-        part_groups (Sequence[Sequence[int]], optional): Keypoints of each
-            part; None for the parts of COCO (17) or CrowdPose (14).
-        num_stages (int): Number of stages.
-        region_size (int): Side S of a pooled region; attention looks at
-            twice as many places.
-        region_scale (float): Size of the region relative to the box.
-        region_channels (int): Channels of the convolutions on regions.
-        num_convs (int): Convolutions before the upsampling.
-        part_dims (int): Channels of a part query.
-        feedforward_channels (int): Hidden channels of the FFNs.
-        norm_cfg (dict): Norm of the convolutions; there may be one region,
-            so that batch norm has nothing to go by.
-        chunk_size (int): Persons whose regions are in memory at a time. In
-            training, the regions of more persons are computed again on the
-            way back.
-        loss_kpt (dict): Config of the loss that wants ``mu`` and ``sigma``.
-        loss_oks (dict, optional): Config of the OKS loss; None for none.
+        part_groups: Keypoints of each part; None for the parts of COCO (17) or
+            CrowdPose (14).
+        num_stages: Number of stages.
+        region_size: Side S of a pooled region; attention looks at twice as
+            many places.
+        region_scale: Size of the region relative to the box.
+        region_channels: Channels of the convolutions on regions.
+        num_convs: Convolutions before the upsampling.
+        part_dims: Channels of a part query.
+        feedforward_channels: Hidden channels of the FFNs.
+        norm_cfg: Norm of the convolutions; there may be one region, so that
+            batch norm has nothing to go by.
+        chunk_size: Persons whose regions are in memory at a time. In training,
+            the regions of more persons are computed again on the way back.
+        loss_kpt: Config of the loss that wants ``mu`` and ``sigma``.
+        loss_oks: Config of the OKS loss; None for none.
         **kwargs: See :class:`PoseRefiner`.
 
     Raises:

@@ -82,8 +82,7 @@ def usage() -> str:
 def main(argv: Optional[List[str]] = None) -> int:
     """Run a command.
 
-    Returns:
-        int: The exit status.
+    Returns: The exit status.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or argv[0] in ('-h', '--help'):

@@ -16,8 +16,7 @@ def read_json(path: Union[str, Path], name: Optional[str] = None) -> Any:
         path: The file on this machine.
         name: What messages call it, if it was fetched from elsewhere.
 
-    Raises:
-        InputError: The file is missing, unreadable or not JSON.
+    Raises: InputError: The file is missing, unreadable or not JSON.
     """
     name = name or path
     try:
@@ -59,8 +58,7 @@ def write_json(path: Union[str, Path], content: Any) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Fill a folder that appears, and replaces an older one, when done.
 
-    Yields:
-        Path: An empty folder beside ``path``; it goes when filling fails.
+    Yields: An empty folder beside ``path``; it goes when filling fails.
     """
     partial = path.with_name(f'.{path.name}.partial')
     outdated = path.with_name(f'.{path.name}.outdated')

@@ -46,8 +46,7 @@ def check_version(name: str, version: str, minimum: str, newest: str) -> None:
     ``minimum`` is the oldest version that works, ``newest`` the newest release
     line (``major.minor``) that was tried.
 
-    Raises:
-        ImportError: ``version`` is older than ``minimum``.
+    Raises: ImportError: ``version`` is older than ``minimum``.
     """
     from mmengine.utils import digit_version
     if digit_version(version) < digit_version(minimum):

@@ -102,8 +102,7 @@ def parse(caption: str) -> Description:
     Args:
         caption: Such as ``'the oldest woman on the left'``.
 
-    Returns:
-        Description: What it says.
+    Returns: What it says.
 
     Raises:
         InputError: If it holds a word that the grammar does not know, or two
@@ -151,11 +150,9 @@ def choose(description: Description, persons: Mapping[str, Sequence],
             where unknown.
         image_size: (h, w) in the pixels of the boxes.
 
-    Returns:
-        int, optional: Index of the person; None if nobody fits.
+    Returns: Index of the person; None if nobody fits.
 
-    Raises:
-        InputError: If the model does not tell what the words need.
+    Raises: InputError: If the model does not tell what the words need.
     """
     boxes = np.asarray(persons['bboxes'], float).reshape(-1, 4)
     kept = np.ones(len(boxes), bool)

@@ -133,8 +133,7 @@ class HQNetInferencer(DetInferencer):
             Persons: One per image, in order; of an image that cannot be
             read, an empty one that says why in ``error``.
 
-        Raises:
-            InputError: If there is nothing at all in the source.
+        Raises: InputError: If there is nothing at all in the source.
         """
         if batch_size < 1:
             raise InputError(f'batch_size is {batch_size}, must be at least 1')
@@ -148,8 +147,7 @@ class HQNetInferencer(DetInferencer):
     def predict(self, source: Any, *args, **kwargs) -> List[Persons]:
         """As :meth:`stream`, but all at once.
 
-        Raises:
-            InputError: If no image could be read.
+        Raises: InputError: If no image could be read.
         """
         results = list(self.stream(source, *args, **kwargs))
         if results and all(persons.error for persons in results):
@@ -305,8 +303,7 @@ class HQNetInferencer(DetInferencer):
             return_vis, show, no_save_vis, img_out_dir, **kwargs: See mmdet's
                 ``DetInferencer``.
 
-        Returns:
-            list[np.ndarray] | None: RGB pictures, if any were asked for.
+        Returns: RGB pictures, if any were asked for.
         """
         folder = '' if no_save_vis else img_out_dir
         if not (folder or show or return_vis):

@@ -26,8 +26,7 @@ class PredictionFolder:
         resume: Keep what an earlier run did; otherwise it must not
             have done anything here.
 
-    Raises:
-        InputError: If it holds results and ``resume`` is not set.
+    Raises: InputError: If it holds results and ``resume`` is not set.
     """
 
     def __init__(self, folder: str, resume: bool = False) -> None:

@@ -21,8 +21,7 @@ def person_meant(persons: Persons, prompt: Prompt) -> Optional[Person]:
         Person, optional: With everything the model knows; None if nobody is
         there.
 
-    Raises:
-        InputError: See :func:`select_person`.
+    Raises: InputError: See :func:`select_person`.
     """
     columns = dict(persons.columns)
     if len(persons) and columns.get('masks') is not None:
@@ -55,8 +54,7 @@ def select_person(prompt: Prompt, persons: Mapping[str, Sequence],
             ``genders`` and ``ages`` (n, ) for words.
         image_size: (h, w) of the image.
 
-    Returns:
-        int, optional: Index of the person; None if nobody is there.
+    Returns: Index of the person; None if nobody is there.
 
     Raises:
         InputError: If the prompt lies outside of the image, or says what the

@@ -27,8 +27,7 @@ def init_prompted(config: str,
         checkpoint: Checkpoint file.
         device: Where it shall compute.
 
-    Raises:
-        InputError: If the config is not one of UniPHD.
+    Raises: InputError: If the config is not one of UniPHD.
     """
     cfg = Config.fromfile(config)
     if cfg.model.type != 'UniPHD':

@@ -169,8 +169,7 @@ class Persons(Sequence):
             image_id: Of the image in the annotation file.
             kind: ``bbox``, ``segm`` or ``keypoints``.
 
-        Raises:
-            InputError: If the model does not predict that.
+        Raises: InputError: If the model does not predict that.
         """
         column = dict(bbox='bboxes', segm='masks', keypoints='keypoints')
         if kind not in column or (len(self)
@@ -264,8 +263,7 @@ class Persons(Sequence):
             blur: ``face`` or ``person``, see
                 :meth:`blurred`.
 
-        Returns:
-            ndarray: (H', W', 3) BGR.
+        Returns: (H', W', 3) BGR.
         """
         image = self.blurred(blur) if image is None else image
         instances = InstanceData(
@@ -289,8 +287,7 @@ class Persons(Sequence):
     def blurred(self, what: Optional[str]) -> np.ndarray:
         """The image, BGR, with every ``'face'`` or ``'person'`` unreadable.
 
-        Raises:
-            InputError: If there is nothing to tell where faces are.
+        Raises: InputError: If there is nothing to tell where faces are.
         """
         return self.image if what is None else blur_persons(
             self.image, list(self), what)

@@ -66,8 +66,7 @@ def read_frames(source: Any,
         every, start, stop: Frames to read, as ``range(start, stop, every)``;
             what is left out is not decoded.
 
-    Raises:
-        InputError: If there is nothing at all in the source.
+    Raises: InputError: If there is nothing at all in the source.
     """
     if every < 1 or start < 0 or (stop is not None and stop < 0):
         raise InputError(f'every={every}, start={start}, stop={stop}: every '
@@ -121,8 +120,7 @@ def image_paths(source: Any) -> Iterator[str]:
 def check_names(source: Any) -> None:
     """Outputs are named after the image; no two may overwrite another.
 
-    Raises:
-        InputError: If two files have the same name but for the ending.
+    Raises: InputError: If two files have the same name but for the ending.
     """
     paths = defaultdict(set)
     for path in image_paths(source):
@@ -225,8 +223,7 @@ def as_bgr(image: Any) -> np.ndarray:
         image: PIL image, which is turned as its EXIF says, or array: (H, W),
             (H, W, 1), BGR or BGRA; uint8, uint16, bool, or floats in [0, 1].
 
-    Raises:
-        InputError: If it is empty or nothing of these.
+    Raises: InputError: If it is empty or nothing of these.
     """
     if _is_pil(image):
         from PIL import ImageOps

@@ -39,11 +39,9 @@ def convert_dino(state_dict: Dict[str, Tensor],
         num_queries: Number of queries to keep.
         person_index: Label of the class person; 0 for COCO.
 
-    Returns:
-        Weights with the names of :class:`HQNet`.
+    Returns: Weights with the names of :class:`HQNet`.
 
-    Raises:
-        InputError: If it is no such DINO, or has fewer queries or classes.
+    Raises: InputError: If it is no such DINO, or has fewer queries or classes.
     """
     weights = weights_of(state_dict)
     missing = [name for name in DINO_WEIGHTS if name not in weights]

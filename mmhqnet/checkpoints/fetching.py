@@ -24,8 +24,7 @@ def fetch(address: str) -> str:
     Args:
         address: Of a scheme that ``mmengine.fileio`` reads.
 
-    Raises:
-        InputError: If it cannot be fetched.
+    Raises: InputError: If it cannot be fetched.
     """
     path = cached_path(address)
     if os.path.isfile(path):

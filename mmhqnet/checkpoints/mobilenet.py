@@ -24,11 +24,9 @@ def convert_mobilenetv2(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     Args:
         state_dict: Weights, or a checkpoint with them in ``state_dict``.
 
-    Returns:
-        Weights for ``init_cfg`` of mmdet's ``MobileNetV2``.
+    Returns: Weights for ``init_cfg`` of mmdet's ``MobileNetV2``.
 
-    Raises:
-        InputError: If it is no MobileNetV2.
+    Raises: InputError: If it is no MobileNetV2.
     """
     # mmdet's models take seconds to import, and checkpoints are read early
     from mmdet.models.backbones import MobileNetV2

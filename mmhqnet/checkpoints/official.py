@@ -49,11 +49,9 @@ def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             ResNet-50, or a checkpoint with them in ``state_dict``. Names may
             have the prefix ``module.``.
 
-    Returns:
-        dict[str, Tensor]: Weights for a strict load.
+    Returns: Weights for a strict load.
 
-    Raises:
-        InputError: If weights are missing, unknown or of another shape.
+    Raises: InputError: If weights are missing, unknown or of another shape.
     """
     weights = weights_of(state_dict)
     mesh = [name for name in weights if name.startswith(MESH_HEADS)]
@@ -85,8 +83,7 @@ def convert_official(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
 def official_layout() -> List[Weight]:
     """Weights of the released HQNet with ResNet-50, without the mesh heads.
 
-    Returns:
-        list[Weight]: All of them; no name occurs twice.
+    Returns: All of them; no name occurs twice.
     """
     weights = [
         Weight('bbox_head.transformer.level_embeds', 'level_embed', (4, DIMS))

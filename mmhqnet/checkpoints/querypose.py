@@ -115,11 +115,9 @@ def convert_querypose(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             them in ``model`` or ``state_dict``. Names may have the prefix
             ``module.``.
 
-    Returns:
-        dict[str, Tensor]: Weights with the names of :class:`QueryPose`.
+    Returns: Weights with the names of :class:`QueryPose`.
 
-    Raises:
-        InputError: If weights are missing or unknown.
+    Raises: InputError: If weights are missing or unknown.
     """
     for wrapper in ('state_dict', 'model'):  # detectron2 writes the latter
         if isinstance(state_dict, dict):
@@ -167,8 +165,7 @@ def missing_parts(released: Iterable[str]) -> List[str]:
     Args:
         released: Names of weights.
 
-    Returns:
-        list[str]: Names of parts; the light version lacks nothing.
+    Returns: Names of parts; the light version lacks nothing.
     """
     names = list(released)
     stages = {

@@ -23,11 +23,9 @@ def read_checkpoint(path: str, weights_only: Optional[bool] = None) -> dict:
             2.6 or newer refuses it, and older ones trust files, but not what
             comes from an address.
 
-    Returns:
-        The checkpoint; with the weights in ``state_dict``.
+    Returns: The checkpoint; with the weights in ``state_dict``.
 
-    Raises:
-        InputError: If it is missing, damaged, unsafe or not a checkpoint.
+    Raises: InputError: If it is missing, damaged, unsafe or not a checkpoint.
     """
     file = os.path.expanduser(path)
     if is_address(path):
@@ -70,8 +68,7 @@ def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
     Weights that the model has no use for (of a task that is switched off)
     are fine. ``path`` is where they come from, for the message.
 
-    Raises:
-        InputError: If weights are missing or have another shape.
+    Raises: InputError: If weights are missing or have another shape.
     """
     stored = without_wrapper(state_dict)
     wanted = {
@@ -94,8 +91,7 @@ def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
 def write_weights(weights: Dict[str, Tensor], path: str) -> None:
     """Write weights as a checkpoint for testing or for ``load_from``.
 
-    Raises:
-        InputError: If it cannot be written.
+    Raises: InputError: If it cannot be written.
     """
     meta = dict(dataset_meta=dict(classes=('person', )))
     try:
@@ -136,8 +132,7 @@ def check_layout(release: str, **faults: Iterable[str]) -> None:
         release: Whose weights they should be, for the message.
         **faults: Names by fault; no fault, no error.
 
-    Raises:
-        InputError: If there is any name.
+    Raises: InputError: If there is any name.
     """
     lists = []
     for fault, names in faults.items():

@@ -97,8 +97,7 @@ def convert_uniphd(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
             in ``model`` or ``state_dict``. Names may have the prefix
             ``module.``.
 
-    Returns:
-        dict[str, Tensor]: Weights for a strict load.
+    Returns: Weights for a strict load.
 
     Raises:
         InputError: If weights are missing, unknown, of another shape, or

@@ -41,11 +41,9 @@ def convert_vit(
         patch_size, img_size, pretrain_img_size, window_size, global_blocks:
             Those of the :class:`PlainViT`.
 
-    Returns:
-        dict[str, Tensor]: Weights of the backbone.
+    Returns: Weights of the backbone.
 
-    Raises:
-        InputError: If it is no such transformer, or has other patches.
+    Raises: InputError: If it is no such transformer, or has other patches.
     """
     for key in ('state_dict', 'model'):
         if isinstance(state_dict.get(key), dict):

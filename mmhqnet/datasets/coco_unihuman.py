@@ -96,8 +96,7 @@ class CocoUniHumanDataset(CocoDataset):
         mmdet calls this attribute to read the file. A test set may do
         without annotations.
 
-        Raises:
-            InputError: At the first problem in the file.
+        Raises: InputError: At the first problem in the file.
         """
         content = read_json(local_path, self.ann_file)
         if self.test_mode and isinstance(content, dict):
@@ -153,8 +152,7 @@ class CocoUniHumanDataset(CocoDataset):
     def filter_data(self) -> List[dict]:
         """Leave out images as ``filter_cfg`` says, in training only.
 
-        Raises:
-            InputError: None remains.
+        Raises: InputError: None remains.
         """
         data_list = super().filter_data()
         if not data_list:

@@ -36,8 +36,7 @@ class PoseTrack21Dataset(BaseVideoDataset):
     set (``test_mode=False``) drops persons outside the image and boxes
     smaller than one pixel; a test set keeps all, as they count in MOTA.
 
-    Raises:
-        InputError: A file is missing or malformed.
+    Raises: InputError: A file is missing or malformed.
     """
 
     METAINFO = dict(classes=('person', ), palette=[(220, 20, 60)])
@@ -95,8 +94,7 @@ class PoseTrack21Dataset(BaseVideoDataset):
             raw_data_info: ``raw_img_info``, the frame's fields, and
                 ``raw_ann_info``, a list of (id, (x, y, w, h)).
 
-        Returns:
-            dict: The frame's fields, ``img_path`` and ``instances``.
+        Returns: The frame's fields, ``img_path`` and ``instances``.
         """
         frame = dict(raw_data_info['raw_img_info'])
         frame['img_path'] = self._image_path(frame['file_name'])
@@ -137,8 +135,7 @@ def _is_visible(x: float, y: float, w: float, h: float, frame: dict) -> bool:
 def list_sequences(folder: str, backend_args=None) -> List[str]:
     """Names of the PoseTrack21 sequences in a split's folder, sorted.
 
-    Raises:
-        InputError: There is no such folder, or no sequence in it.
+    Raises: InputError: There is no such folder, or no sequence in it.
     """
     if not fileio.isdir(folder, backend_args=backend_args):
         raise InputError(f'{folder}: no such folder; expected the folder that '
@@ -184,8 +181,7 @@ def parse_image_info(text: str, path: str) -> List[dict]:
         list[dict]: For each frame ``file_name``, ``img_id`` and
         ``ignore_regions`` (list of (k, 2) arrays, pixels).
 
-    Raises:
-        InputError: The content is malformed.
+    Raises: InputError: The content is malformed.
     """
     try:
         entries = json.loads(text)

@@ -34,8 +34,7 @@ class FreezeHook(Hook):
         Args:
             runner: The runner, whose optimiser has been built.
 
-        Raises:
-            InputError: The model has no such module.
+        Raises: InputError: The model has no such module.
         """
         model = runner.model
         if is_model_wrapper(model):

@@ -33,8 +33,7 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
         Args:
             model: On the device that it is trained on.
 
-        Returns:
-            With its optimiser.
+        Returns: With its optimiser.
         """
         devices = {parameter.device.type for parameter in model.parameters()}
         if devices <= {*FUSED_DEVICES} and self._has_fused_implementation():

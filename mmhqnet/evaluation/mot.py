@@ -82,8 +82,7 @@ def count_sequence(gts: Sequence[Frame],
             matching, as in PoseTrack21's kit.
         iou_thr: Lowest IoU of a pair.
 
-    Raises:
-        InputError: An id occurs twice in a frame.
+    Raises: InputError: An id occurs twice in a frame.
     """
     num_persons, gts = _index_ids(gts, 'person')
     num_tracks, preds = _index_ids(preds, 'track')

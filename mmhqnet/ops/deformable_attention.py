@@ -20,15 +20,9 @@ class MSDeformAttention(MultiScaleDeformableAttention):
     when they initialise their weights.
 
     Args:
-        embed_dims: Dimensions of queries and values.
-        num_heads: Attention heads.
-        num_levels: Feature levels.
-        num_points: Sampling points per head and level.
         im2col_step: Unused, kept for mmcv's configs.
-        dropout: Dropout of the output.
         batch_first: Inputs are (bs, n, embed_dims), else (n, bs, embed_dims).
         norm_cfg: Unused, kept for mmcv's configs.
-        init_cfg: Initialisation of mmengine.
         value_proj_ratio: Width of the values over ``embed_dims``.
         impl: How to sample, see :func:`~mmhqnet.ops.functional.choose`.
     """
@@ -48,8 +42,7 @@ class MSDeformAttention(MultiScaleDeformableAttention):
                 embed_dims) without ``batch_first``.
             key_padding_mask: True or non-zero where padded, (bs, num_value).
 
-        Returns:
-            Tensor: (bs, num_value, num_heads, dim), zero where padded.
+        Returns: (bs, num_value, num_heads, dim), zero where padded.
         """
         if not self.batch_first:
             value = value.transpose(0, 1)
@@ -70,8 +63,7 @@ class MSDeformAttention(MultiScaleDeformableAttention):
                 of boxes.
             shapes: (h, w) of each level.
 
-        Returns:
-            Tensor: (bs, num_queries, num_heads, num_levels, num_points, 2).
+        Returns: (bs, num_queries, num_heads, num_levels, num_points, 2).
         """
         offsets = self.sampling_offsets(query).unflatten(
             -1, (self.num_heads, self.num_levels * self.num_points * 2))
@@ -132,8 +124,7 @@ class MSDeformAttention(MultiScaleDeformableAttention):
                 all images come concatenated with batch dimension 1. The values
                 still have one row per image.
 
-        Returns:
-            Tensor: Of the shape of ``query``.
+        Returns: Of the shape of ``query``.
         """
         if identity is None:
             identity = query

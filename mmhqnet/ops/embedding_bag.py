@@ -63,21 +63,17 @@ class _Levels(NamedTuple):
     """Where the pixels of each of the K points' levels are in the table.
 
     A bilinear sample lies in a cell of 2 x 2 neighbouring pixels of its
-    level, which is named after its upper left one.
+    level, which is named after its upper left one. Heads are adjacent rows.
 
     Args:
-        shapes: (h, w) of each level.
-        num_heads: Heads, which are adjacent rows.
         size: Width and height of the level, (2, 1, K).
         last_cell: Last cell along x and y, (2, 1, K).
         steps: Distance of a cell's pixels to its first one along x and y, (2,
             2, 1, K): 0 and 1; but 0 and infinity where a level is one pixel
             thin, so that the second pixel gets no weight.
-        row: Row of the level's first pixel (K, ).
-        last_row: Row of the level's last cell (K, ).
-        line: Rows between two lines of the level (K, ).
-        corners: Rows between a cell and its upper and lower, left and right
-            pixel, (2, 2, 1, K).
+        row, last_row, line: Row of the level's first pixel and of its last
+            cell, and rows between two lines, each (K, ).
+        corners: Rows between a cell and its pixels, (2, 2, 1, K).
     """
     shapes: Shapes
     num_heads: int
@@ -138,10 +134,8 @@ class _Cells(NamedTuple):
 
     Args:
         rows: Rows of the cells' first pixels (n, K).
-        distances: From first and second pixel to the point, along x and y, (2,
-            2, n, K).
-        weights: Linear weights of first and second pixel, along x and y, (2,
-            2, n, K).
+        distances, weights: From first and second pixel to the point, and their
+            linear weights, along x and y, (2, 2, n, K).
     """
     rows: Tensor
     distances: Tensor
@@ -165,17 +159,11 @@ def _hat(x: Tensor) -> Tensor:
 
 def _find_cells(locations: Tensor, image_rows: Tensor,
                 levels: _Levels) -> _Cells:
-    """Cells of points.
+    """Cells around normalised points (n, K, 2).
 
-    Args:
-        locations: Normalised sampling points (n, K, 2).
-        image_rows: First row of each query's image (n, 1).
-        levels: Positions in the table.
-
-    Returns:
-        _Cells: The cells around the points. A point outside of the level
-        belongs to the nearest cell; its weights are zero, up to one pixel
-        around the level, where they fade out.
+    A point outside of the level belongs to the nearest cell; its weights are
+    zero, up to one pixel around the level, where they fade out. Images begin
+    at the rows ``image_rows`` (n, 1).
     """
     position = locations.movedim(-1, 0).clone(
         memory_format=torch.contiguous_format)  # (2, n, K)
@@ -206,17 +194,13 @@ class _EmbeddingBagAttention(Function):
     @staticmethod
     def forward(ctx, table: Tensor, locations: Tensor, attention: Tensor,
                 image_rows: Tensor, levels: _Levels) -> Tensor:
-        """Sum of the sampled rows.
+        """Sum of the sampled rows, (Q, M * dim).
 
         Args:
             table: Values (R, dim).
             locations: Normalised sampling points (Q, K, 2).
             attention: Attention weights (Q, K).
             image_rows: First row of each query's image (Q, 1).
-            levels: Positions in the table.
-
-        Returns:
-            Tensor: (Q, M * dim).
         """
         ctx.save_for_backward(table, locations, attention, image_rows)
         ctx.levels = levels
@@ -283,16 +267,10 @@ def _silence_csr_notice() -> None:
 
 def _row_products(rows: Tensor, table: Tensor, grad_output: Tensor,
                   levels: _Levels) -> Tensor:
-    """Scalar products of table rows with the output gradient of their bag.
+    """Products of table rows with the output gradients of their bags.
 
-    Args:
-        rows: Rows of the cells' pixels (2, 2, n, K).
-        table: Values (R, dim).
-        grad_output: (n, M * dim).
-        levels: Positions in the table.
-
-    Returns:
-        Tensor: (2, 2, n, K).
+    Of rows (R, dim) at the cells' pixels (2, 2, n, K) with (n, M * dim):
+    (2, 2, n, K).
     """
     # a sampled matrix product: of all (bags x rows) products only those asked
     _silence_csr_notice()
@@ -318,20 +296,11 @@ def _row_products(rows: Tensor, table: Tensor, grad_output: Tensor,
 
 def _sum_at_rows(rows: Tensor, weights: Tensor, grad_output: Tensor,
                  table: Tensor, levels: _Levels) -> Tensor:
-    """Gradient of the table.
+    """Gradient (R, dim) of the table.
 
     Sorted by row, the transposed problem is one of embedding bags, too: the
-    bag of a row are the points which sampled it.
-
-    Args:
-        rows: Rows of the cells (Q, K).
-        weights: Weights of the four pixels (4, Q, K).
-        grad_output: (Q, M * dim).
-        table: Values (R, dim).
-        levels: Positions in the table.
-
-    Returns:
-        Tensor: (R, dim).
+    bag of a row are the points which sampled it. ``rows`` are (Q, K),
+    ``weights`` of the four pixels (4, Q, K), ``grad_output`` (Q, M * dim).
     """
     grads = grad_output.view(-1, table.shape[1])
     bags = torch.arange(
@@ -363,17 +332,13 @@ def _sum_at_rows(rows: Tensor, weights: Tensor, grad_output: Tensor,
 
 def _sum_bags(rows: Tensor, weights: Tensor, bags: Tensor, grads: Tensor,
               num_rows: int) -> Iterator[Tensor]:
-    """Weighted sums of gradients at table rows.
+    """Weighted sums of gradients (Q * M, dim) at table rows.
 
     Args:
-        rows: Row to add to (n, ).
+        rows, bags: Row to add to, and index of the gradient to add, (n, ).
         weights: Factors, a set for each result (m, n).
-        bags: Index of the gradient to add (n, ).
-        grads: Gradients (Q * M, dim).
-        num_rows: Rows of the table.
 
-    Yields:
-        Tensor: (num_rows, dim), m times.
+    Yields: (num_rows, dim), m times.
     """
     rows, order = rows.sort()
     ends = torch.bincount(rows, minlength=num_rows).cumsum(0)

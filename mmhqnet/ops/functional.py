@@ -49,11 +49,9 @@ def ms_deform_attn(value: Tensor,
             images come concatenated image by image, with batch dimension 1,
             and so does the output.
 
-    Returns:
-        Tensor: (bs, num_queries, num_heads * dim), in the type of ``value``.
+    Returns: (bs, num_queries, num_heads * dim), in the type of ``value``.
 
-    Raises:
-        ValueError: If the shapes do not fit together.
+    Raises: ValueError: If the shapes do not fit together.
     """
     shapes = as_shapes(spatial_shapes)
     _check_shapes(value, shapes, sampling_locations, query_counts)
@@ -93,11 +91,9 @@ def choose(impl: str, device: torch.device, dtype: torch.dtype) -> str:
         device: Where the values are.
         dtype: float32 or float64.
 
-    Returns:
-        str: 'mmcv', 'triton', 'embedding_bag' or 'grid_sample'.
+    Returns: 'mmcv', 'triton', 'embedding_bag' or 'grid_sample'.
 
-    Raises:
-        ValueError: There is no such implementation.
+    Raises: ValueError: There is no such implementation.
     """
     check_impl(impl)
     if impl in ('embedding_bag', 'grid_sample'):

@@ -15,8 +15,7 @@ def as_shapes(spatial_shapes: Union[Tensor, Sequence]) -> Shapes:
         spatial_shapes: (h, w) of each level. Prefer a list: reading a CUDA
             tensor makes the host wait for the device.
 
-    Returns:
-        tuple[tuple[int, int]]: (h, w) of each level.
+    Returns: tuple[tuple[int, int]]: (h, w) of each level.
     """
     if isinstance(spatial_shapes, Tensor):
         spatial_shapes = spatial_shapes.tolist()

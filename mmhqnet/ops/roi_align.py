@@ -26,8 +26,7 @@ def roi_align(feats: Tensor,
         stride: Pixels of the image per pixel of the map.
         sampling_ratio: Samples along each side of a bin.
 
-    Returns:
-        Tensor: (bs, n, C, S, S).
+    Returns: (bs, n, C, S, S).
     """
     dtype = torch.promote_types(feats.dtype, torch.float32)
     height, width = feats.shape[-2:]

@@ -185,8 +185,7 @@ class _TritonAttention(Function):
             locations: Normalised sampling points, Q * M * L * P * 2.
             attention: Attention weights (..., M, L, P).
 
-        Returns:
-            Tensor: (Q, M, dim).
+        Returns: (Q, M, dim).
         """
         inputs = (value, levels, images, locations, attention)
         ctx.save_for_backward(*inputs)

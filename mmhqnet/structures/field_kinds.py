@@ -217,7 +217,6 @@ class PointsField(PersonField):
     times x, y, visibility. Evaluated by OKS.
 
     Args:
-        num_points: K.
         flip_indices: Index of each point's mirror image; each is its own if
             not given.
         sigmas: OKS constants; COCO's if not given.

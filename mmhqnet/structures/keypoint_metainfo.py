@@ -144,8 +144,7 @@ def load_keypoint_metainfo(name: str = 'coco') -> dict:
         ``flip_pairs``, index pairs of keypoints that swap under a flip;
         ``skeleton_links``, index pairs; ``sigmas`` (K,), the OKS constants.
 
-    Raises:
-        InputError: There is no such description.
+    Raises: InputError: There is no such description.
     """
     if name in DESCRIBED_HERE:
         sigmas, links = DESCRIBED_HERE[name]

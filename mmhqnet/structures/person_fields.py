@@ -90,8 +90,7 @@ def resolve_fields(
         keypoints: ``num_keypoints``, ``flip_indices`` and ``sigmas`` of the
             data set, for the pose.
 
-    Raises:
-        InputError: A row that makes no sense.
+    Raises: InputError: A row that makes no sense.
     """
     table = dict(FIELDS)
     keypoints = keypoints or {}
@@ -172,8 +171,7 @@ def fields_of_config(
         keypoints: Optional[Mapping] = None) -> Dict[str, PersonField]:
     """The table with the ``person_fields`` of a config file.
 
-    Raises:
-        InputError: It cannot be read or has no such entry.
+    Raises: InputError: It cannot be read or has no such entry.
     """
     if path is None:
         return resolve_fields(keypoints=keypoints)

@@ -34,8 +34,7 @@ class Positional:
     def check_inside(self, width: int, height: int) -> None:
         """Refuse a prompt of which nothing lies in the image.
 
-        Raises:
-            InputError: If all points are outside.
+        Raises: InputError: If all points are outside.
         """
         inside = ((self.points >= 0) & (self.points <= (width, height)))
         if not inside.all(1).any():
@@ -57,8 +56,7 @@ def _numbers(values: Sequence, what: str) -> np.ndarray:
 class Point(Positional):
     """A point on the person.
 
-    Raises:
-        InputError: If x or y is not a finite number.
+    Raises: InputError: If x or y is not a finite number.
     """
     x: float
     y: float
@@ -131,8 +129,7 @@ class Scribble(Positional):
 class Box(Positional):
     """A box around the person, from x1, y1 to x2, y2.
 
-    Raises:
-        InputError: If it is empty, or a value is not a finite number.
+    Raises: InputError: If it is empty, or a value is not a finite number.
     """
     x1: float
     y1: float
@@ -175,8 +172,7 @@ class Box(Positional):
 class Text:
     """A description of the person.
 
-    Raises:
-        InputError: If it is empty or not a text.
+    Raises: InputError: If it is empty or not a text.
     """
     caption: str
 
@@ -213,8 +209,7 @@ def swap_sides(caption: str) -> str:
     Args:
         caption: ``'the Leftmost man, right arm up'``.
 
-    Returns:
-        str: ``'the Rightmost man, left arm up'``.
+    Returns: ``'the Rightmost man, left arm up'``.
     """
 
     def swap(match: 're.Match') -> str:
@@ -233,11 +228,9 @@ def prompt_from_dict(values: dict) -> Prompt:
     Args:
         values: ``kind`` and the prompt's own fields.
 
-    Returns:
-        Point | Scribble | Box | Text: The prompt.
+    Returns: Point | Scribble | Box | Text: The prompt.
 
-    Raises:
-        InputError: If kind or fields are wrong.
+    Raises: InputError: If kind or fields are wrong.
     """
     kinds = {cls.kind: cls for cls in (Point, Scribble, Box, Text)}
     fields = dict(values) if isinstance(values, dict) else {}

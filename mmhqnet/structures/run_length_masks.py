@@ -153,8 +153,7 @@ def encode_masks(masks) -> List[dict]:
     Args:
         masks: (n, H, W), bool or 0 and 1; codes are passed through.
 
-    Returns:
-        list[dict]: n codes of pycocotools.
+    Returns: n codes of pycocotools.
     """
     if isinstance(masks, (list, tuple)):
         return list(masks)
@@ -178,8 +177,7 @@ def decode_columns(code: dict, first: int, end: int) -> np.ndarray:
         code: Compressed run-length code.
         first, end: First column, and the one after the last.
 
-    Returns:
-        np.ndarray: uint8, column by column, (end - first, height).
+    Returns: uint8, column by column, (end - first, height).
     """
     height = code['size'][0]
     # Runs go down one column after the other; zeros come first.
@@ -200,8 +198,7 @@ def run_lengths(counts: Union[bytes, str]) -> np.ndarray:
     Args:
         counts: As of pycocotools.
 
-    Returns:
-        np.ndarray: Numbers of zeros and ones in turn, int64, (num_runs, ).
+    Returns: Numbers of zeros and ones in turn, int64, (num_runs, ).
     """
     if isinstance(counts, str):
         counts = counts.encode()

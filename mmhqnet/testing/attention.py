@@ -44,8 +44,7 @@ def output_and_gradients(attend: Callable[..., Tensor],
         attend: Takes values, locations and weights.
         inputs: Leaves that want gradients.
 
-    Returns:
-        tuple[Tensor]: The output, and the gradient of each input.
+    Returns: The output, and the gradient of each input.
     """
     output = attend(*inputs)
     direction = torch.arange(output.numel(), dtype=output.dtype).cos()

@@ -113,8 +113,7 @@ def sample_pose(rng, traits):
         rng (np.random.Generator): Source of all chance.
         traits (Traits): Whose body it is.
 
-    Returns:
-        Pose: Standing on y = 0.
+    Returns: Standing on y = 0.
     """
     names, prop_side = _activity(rng, traits)
     lean = np.deg2rad(rng.normal(0, 2.5))
@@ -137,8 +136,7 @@ def walking_pose(traits, phase, yaw):
         phase (float): Radians; two steps are 2 pi.
         yaw (float): Where the person walks to, see :class:`Pose`.
 
-    Returns:
-        Pose: Standing on y = 0.
+    Returns: Standing on y = 0.
     """
     limbs = {}
     for name, side in SIDES:

@@ -14,8 +14,7 @@ def shade(colour, factor):
         colour (Sequence[float]): RGB, 0..255.
         factor (float): 0 is black, 1 the colour itself, 2 white.
 
-    Returns:
-        np.ndarray: RGB, 0..255, shape (3, ).
+    Returns: RGB, 0..255, shape (3, ).
     """
     colour = np.asarray(colour, dtype=float)
     if factor <= 1:
@@ -37,8 +36,7 @@ def ellipse_points(centre, radii, angle=0.0):
         radii (Sequence[float]): Half axes in pixels.
         angle (float): Rotation in radians.
 
-    Returns:
-        np.ndarray: Points of shape (28, 2).
+    Returns: Points of shape (28, 2).
     """
     cos, sin = np.cos(angle), np.sin(angle)
     points = UNIT_CIRCLE * np.asarray(radii)
@@ -51,8 +49,7 @@ def hull(circles):
     Args:
         circles (Sequence[tuple]): (centre xy, radius) in pixels.
 
-    Returns:
-        np.ndarray: Points of shape (n, 2).
+    Returns: Points of shape (n, 2).
     """
     points = np.concatenate(
         [np.asarray(centre) + UNIT_CIRCLE * radius

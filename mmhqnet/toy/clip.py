@@ -40,8 +40,7 @@ def sample_walk(rng, width, num_frames, adult):
         num_frames (int): Length of the clip.
         adult (float): Height of an adult, in pixels.
 
-    Returns:
-        Walk: Of ``num_frames`` frames.
+    Returns: Of ``num_frames`` frames.
     """
     speed = rng.uniform(0.015, 0.030) * adult
     turn = np.deg2rad(rng.uniform(22, 42))

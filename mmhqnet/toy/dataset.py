@@ -187,8 +187,7 @@ def make_data_set(out, options, report=print):
         options (dict): See :func:`options_of`.
         report (Callable): Gets lines of progress. Defaults to ``print``.
 
-    Raises:
-        InputError: If ``out`` holds something else.
+    Raises: InputError: If ``out`` holds something else.
     """
     check_replaceable(out)
     with whole_folder(out) as partial:

@@ -18,8 +18,7 @@ def visible_on(keypoint):
     Args:
         keypoint (str): COCO name such as ``left_knee``.
 
-    Returns:
-        tuple[int]: Parts of the label map.
+    Returns: Parts of the label map.
     """
     side, _, joint = keypoint.partition('_')
     ear, arm, forearm, thigh, shin = (

@@ -12,8 +12,7 @@ def window_path(rng, room, num_frames):
         room (Sequence[int]): How far the window can move, (x, y) in pixels.
         num_frames (int): Length of the clip.
 
-    Returns:
-        np.ndarray: int, (num_frames, 2), within ``room``.
+    Returns: int, (num_frames, 2), within ``room``.
     """
     time = np.linspace(0, 1, num_frames)[:, None]
     turns, start = rng.uniform(0.5, 1.2, 2), rng.uniform(0, 2 * np.pi, 2)

@@ -98,8 +98,7 @@ def captions_of_file(content, seed=0, number=2):
         seed (int): Of the choice.
         number (int): Captions of a person at most.
 
-    Returns:
-        dict[int, list[str]]: Captions by annotation id.
+    Returns: dict[int, list[str]]: Captions by annotation id.
     """
     people = {}
     for annotation in content['annotations']:

@@ -20,8 +20,7 @@ def paint_backdrop(canvas, rng, horizon):
         rng (np.random.Generator): Source of all chance.
         horizon (float): Row where the ground begins, in pixels.
 
-    Returns:
-        np.ndarray: Colour of the ground.
+    Returns: Colour of the ground.
     """
     place = rng.choice(['park', 'room', 'street', 'abstract'])
     return {'park': _park, 'room': _room, 'street': _street,

@@ -113,8 +113,7 @@ def sample_traits(rng):
     Args:
         rng (np.random.Generator): Source of all chance.
 
-    Returns:
-        Traits: Age is uniform over 0..84, both genders are equally likely.
+    Returns: Age is uniform over 0..84, both genders are equally likely.
     """
     age = int(rng.integers(0, MAX_AGE + 1))
     gender = int(rng.integers(0, 2))

@@ -25,8 +25,7 @@ def drawn_clips(seed, num_clips, size, num_frames, max_persons):
         num_frames (int): Length of each.
         max_persons (int): People in each, at least 2.
 
-    Yields:
-        tuple: Name and frames of a clip.
+    Yields: Name and frames of a clip.
     """
     for index in range(num_clips):
         rng = np.random.default_rng([seed, index])
@@ -37,8 +36,7 @@ def drawn_clips(seed, num_clips, size, num_frames, max_persons):
 def panned_clips(seed, ann_file, image_folder, size, num_frames, pause):
     """A clip of each photo of a COCO file; see :func:`pan_photo`.
 
-    Raises:
-        InputError: A photo cannot be read.
+    Raises: InputError: A photo cannot be read.
     """
     content = json.loads(ann_file.read_text())
     for index, image in enumerate(content['images']):
@@ -68,11 +66,9 @@ def write_videos(out, clips, report=print):
         clips (Iterable[tuple]): Names and frames, see :func:`drawn_clips`.
         report (Callable): Gets a line per clip.
 
-    Returns:
-        int: Number of frames.
+    Returns: Number of frames.
 
-    Raises:
-        InputError: ``out`` holds something, or there are no clips.
+    Raises: InputError: ``out`` holds something, or there are no clips.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f'{out} exists and is not an empty folder: name '

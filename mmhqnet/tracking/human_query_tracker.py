@@ -45,8 +45,7 @@ class HumanQueryTracker(SORTTracker):
         motion, obj_score_thr, match_iou_thr, num_tentatives,
             num_frames_retain, **kwargs: As ``SORTTracker``.
 
-    Raises:
-        InputError: If ``gallery`` is something else.
+    Raises: InputError: If ``gallery`` is something else.
     """
 
     def __init__(self,
@@ -105,8 +104,7 @@ class HumanQueryTracker(SORTTracker):
             fields and ``instances_id`` (n, ); attributes are those of the
             track so far.
 
-        Raises:
-            InputError: If the detector gives no human queries.
+        Raises: InputError: If the detector gives no human queries.
         """
         frame_id = int(data_sample.metainfo.get('frame_id', -1))
         if frame_id == 0:

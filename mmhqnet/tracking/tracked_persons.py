@@ -14,8 +14,7 @@ def tracked_persons(persons: InstanceData,
         persons: Detections with all their fields, n of them.
         tracks: ``bboxes`` (m, 4) and ``instances_id`` (m, ), m <= n.
 
-    Returns:
-        InstanceData: The m persons with ``instances_id``.
+    Returns: The m persons with ``instances_id``.
     """
     same = (tracks.bboxes[:, None] == persons.bboxes).all(-1)  # (m, n)
     found, index = same.max(1) if same.numel() else (same.new_zeros(

@@ -52,8 +52,7 @@ def load_config(args: Namespace) -> Config:
 def read_config(path: str) -> Config:
     """Read a config file.
 
-    Raises:
-        InputError: If it is missing or broken.
+    Raises: InputError: If it is missing or broken.
     """
     if not osp.isfile(path):
         raise missing_file('config', path)
@@ -85,8 +84,7 @@ def checked_start(cfg: Config) -> Optional[dict]:
     An address becomes the path of a local copy in the config. Without
     ``load_from`` there is None.
 
-    Raises:
-        InputError: If it is missing, damaged, unsafe or not a checkpoint.
+    Raises: InputError: If it is missing, damaged, unsafe or not a checkpoint.
     """
     path = cfg.get('load_from')
     if not path:

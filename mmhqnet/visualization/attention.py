@@ -28,8 +28,7 @@ class AttentionRecord:
     def of(self, human_query: Tensor) -> Tuple[Tensor, Tensor]:
         """Points (n, 2) and weights (n, ) of a predicted person.
 
-        Raises:
-            InputError: If no query of the pass is this one.
+        Raises: InputError: If no query of the pass is this one.
         """
         index = (self.queries == human_query).all(-1).nonzero()
         if self.queries is None or not len(index):
@@ -46,8 +45,7 @@ def recorded_attention(model: nn.Module) -> Iterator[AttentionRecord]:
     Args:
         model: An :class:`HQNet`; run it on one image inside.
 
-    Yields:
-        AttentionRecord: Filled by the forward pass.
+    Yields: Filled by the forward pass.
     """
     record = AttentionRecord()
     attention = model.decoder.layers[-1].cross_attn
@@ -91,8 +89,7 @@ def draw_attention(image: np.ndarray, points: np.ndarray, weights: np.ndarray,
         weights: (n, ).
         bbox: The person's box xyxy in pixels, (4, ).
 
-    Returns:
-        ndarray: (H, W, 3), uint8.
+    Returns: (H, W, 3), uint8.
     """
     picture = cv2.addWeighted(image, 0.6, np.full_like(image, 255), 0.4, 0)
     scale = max(image.shape[:2]) / 400

@@ -29,8 +29,7 @@ def parse_tracks(text: str, path: str, num_frames: int) -> List[Frame]:
         list[Tuple[ndarray, ndarray]]: For each frame the ids (n,) and boxes
         (n, 4), (x, y, w, h) in pixels.
 
-    Raises:
-        InputError: The content is malformed.
+    Raises: InputError: The content is malformed.
     """
     frames: List[Dict[int, Sequence[float]]] = [{} for _ in range(num_frames)]
     reader = csv.reader(io.StringIO(text))

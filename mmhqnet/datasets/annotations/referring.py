@@ -18,8 +18,7 @@ from .scribbles import NUM_SCRIBBLES, draw_scribble
 def mask_of(annotation: dict, height: int, width: int) -> np.ndarray:
     """An annotation's ``segmentation`` as a mask, uint8 (height, width).
 
-    Raises:
-        InputError: If it is missing or malformed.
+    Raises: InputError: If it is missing or malformed.
     """
     shape = annotation.get('segmentation')
     try:
@@ -73,8 +72,7 @@ def add_prompts(content: dict,
         dict: A file in RefHuman's format; images and annotations are numbered
         from 1.
 
-    Raises:
-        InputError: If a mask is malformed.
+    Raises: InputError: If a mask is malformed.
     """
     images = {image['id']: image for image in content['images']}
     samples, annotations = [], []
@@ -119,8 +117,7 @@ def read_refcoco(path: str) -> List[dict]:
     Args:
         path: The pickled file.
 
-    Returns:
-        list[dict]: Its references.
+    Returns: Its references.
 
     Raises:
         InputError: If it cannot be read, holds other things than plain

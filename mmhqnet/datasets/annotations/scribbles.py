@@ -55,8 +55,7 @@ def redraw_scribble(mask: np.ndarray,
         mask: (h, w), uint8, 0 and 1.
         rng: Source of all chance.
 
-    Returns:
-        np.ndarray, optional: See :func:`draw_scribble`.
+    Returns: See :func:`draw_scribble`.
     """
     eroded = cv2.erode(mask, np.ones((5, 5), np.uint8))
     return draw_scribble(eroded if eroded.any() else mask, rng)

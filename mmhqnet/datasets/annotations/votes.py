@@ -55,8 +55,7 @@ def age_inliers(ages: Sequence[float], fence: float = 1.5) -> np.ndarray:
     than ``fence`` interquartile ranges outside of the quartiles. Fewer than
     four votes have no meaningful quartiles and are all kept.
 
-    Returns:
-        ndarray: bool, True for the votes to keep; at least half of them.
+    Returns: bool, True for the votes to keep; at least half of them.
     """
     ages = np.asarray(ages, float)
     if len(ages) < 4:
@@ -81,8 +80,7 @@ def age_consistency(votes: Sequence[Sequence[float]], n: float) -> float:
     without the outliers; the votes counted are all of them. Where persons
     have different numbers of votes, every vote counts the same.
 
-    Returns:
-        A fraction in [0, 1]; nan without votes.
+    Returns: A fraction in [0, 1]; nan without votes.
     """
     distances = [
         np.abs(np.asarray(ages) - apparent_age(ages)) for ages in votes if ages
@@ -132,8 +130,7 @@ def read_votes(
         For each annotation id, for each attribute, the votes by annotator;
         age groups as numbers.
 
-    Raises:
-        InputError: The file is malformed; names the line.
+    Raises: InputError: The file is malformed; names the line.
     """
     try:
         with open(path, newline='', encoding='utf-8-sig') as file:

@@ -19,8 +19,7 @@ class PackHumanInputs(PackDetInputs):
     added rows, and ``extra_fields``, a list of n dicts.
     ``ignored_instances`` holds the same for crowds.
 
-    Raises:
-        InputError: Fields do not belong to the same persons.
+    Raises: InputError: Fields do not belong to the same persons.
     """
 
     def transform(self, results: dict) -> dict:

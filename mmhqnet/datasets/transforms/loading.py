@@ -26,8 +26,7 @@ def is_cut_off(content: bytes) -> bool:
     OpenCV fills what is missing with grey and says nothing. What follows the
     end (the video of a motion photo, say) is not looked at.
 
-    Returns:
-        bool: True if the end marker is missing; False for other formats.
+    Returns: True if the end marker is missing; False for other formats.
     """
     if content.startswith(b'\xff\xd8'):
         return not _jpeg_ends(content)

@@ -53,8 +53,7 @@ def check_together(results: dict, step: str) -> None:
         results: A sample between two steps.
         step: The step before, for the message.
 
-    Raises:
-        InputError: The boxes were moved or filtered and their labels not.
+    Raises: InputError: The boxes were moved or filtered and their labels not.
     """
     boxes = results.get('gt_bboxes')
     if boxes is None:

@@ -56,8 +56,7 @@ def result_persons(results: Sequence[dict], field: PersonField,
         field: The attribute.
         source: What to call the results in error messages.
 
-    Raises:
-        InputError: A key is missing or malformed.
+    Raises: InputError: A key is missing or malformed.
     """
     for index, result in enumerate(results):
         for problem in result_problems(result, index, [field], ['score']):
@@ -138,8 +137,7 @@ def attribute_ap(gts: Sequence[dict],
         96^2 and above 96^2 pixels) and ``AP_no_small`` (all but those below
         32^2). -1 where no person falls into the range.
 
-    Raises:
-        InputError: An unknown name or a malformed entry.
+    Raises: InputError: An unknown name or a malformed entry.
     """
     if not isinstance(attribute, PersonField):
         name, = check_names(attribute, attributes_of(FIELDS), 'attribute')

@@ -83,8 +83,7 @@ def statistics_of(field: PersonField, exclude_small: bool) -> List[Statistic]:
 class CocoBackend:
     """COCO evaluation through one of three libraries with one interface.
 
-    Raises:
-        InputError: An unknown name or a library that is not installed.
+    Raises: InputError: An unknown name or a library that is not installed.
     """
 
     def __init__(self, name: str = 'pycocotools') -> None:
@@ -129,8 +128,7 @@ class CocoBackend:
             statistics: What to report.
             image_ids: Images to look at. Defaults to all.
 
-        Returns:
-            Value of each statistic; -1 where there is no ground truth.
+        Returns: Value of each statistic; -1 where there is no ground truth.
 
         Raises:
             InputError: Image ids are strings, which only pycocotools takes.

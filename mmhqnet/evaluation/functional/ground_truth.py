@@ -82,8 +82,7 @@ class GroundTruth:
             fields: The table of person fields.
             **kwargs: As for the class.
 
-        Raises:
-            InputError: The samples carry no instances.
+        Raises: InputError: The samples carry no instances.
         """
         images, annotations = [], []
         for record in records:
@@ -119,8 +118,7 @@ class GroundTruth:
             mask_size: Height and width of a predicted mask. One of another
                 size than the image would match nothing, without a word.
 
-        Raises:
-            InputError: There is no such image, or it has another size.
+        Raises: InputError: There is no such image, or it has another size.
         """
         if image_id not in self.images:
             raise InputError(
@@ -217,8 +215,7 @@ class GroundTruth:
     def crowding(self) -> Dict[int, float]:
         """``crowdIndex`` (0..1) by image id, if the file is CrowdPose's.
 
-        Raises:
-            InputError: It is not a number.
+        Raises: InputError: It is not a number.
         """
         crowding = {
             image_id: image['crowdIndex']

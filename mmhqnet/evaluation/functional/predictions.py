@@ -173,11 +173,9 @@ class HumanPredictions:
             prefix: The files are called PREFIX.bbox.json and so on.
             metrics: Rows of the table whose results to write.
 
-        Returns:
-            Path of each kind of file.
+        Returns: Path of each kind of file.
 
-        Raises:
-            InputError: They can not be written.
+        Raises: InputError: They can not be written.
         """
         paths = {
             self._fields[name].result_kind:
@@ -203,8 +201,7 @@ class ResultFiles:
             have in common.
         fields: The table of person fields.
 
-    Raises:
-        InputError: There is no such file, or it holds something else.
+    Raises: InputError: There is no such file, or it holds something else.
     """
 
     def __init__(self, names: Sequence[str], fields: Fields = FIELDS) -> None:
@@ -251,8 +248,7 @@ class ResultFiles:
             kind: As of :meth:`HumanPredictions.results`.
             max_dets: Not used; the evaluator drops the rest.
 
-        Raises:
-            InputError: No file of that kind was given.
+        Raises: InputError: No file of that kind was given.
         """
         if kind not in self._results:
             raise InputError(

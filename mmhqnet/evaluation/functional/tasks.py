@@ -12,8 +12,7 @@ def check_names(names: Union[str, Sequence[str]], known: Sequence[str],
                 what: str) -> List[str]:
     """One or several names as a list.
 
-    Raises:
-        InputError: A name is unknown; the known ones are listed.
+    Raises: InputError: A name is unknown; the known ones are listed.
     """
     names = [names] if isinstance(names, str) else list(names)
     for name in names:

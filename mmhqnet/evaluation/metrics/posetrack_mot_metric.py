@@ -178,11 +178,9 @@ def evaluate_result_files(
         result_folder: Folder of ``<sequence>`` or ``<sequence>.txt``.
         use_ignore_regions: As in :class:`PoseTrackMOTMetric`.
 
-    Returns:
-        The counts of each sequence; add them for the overall ones.
+    Returns: The counts of each sequence; add them for the overall ones.
 
-    Raises:
-        InputError: There is no such folder, or a file is malformed.
+    Raises: InputError: There is no such folder, or a file is malformed.
     """
     if not osp.isdir(result_folder):
         raise InputError(f'{result_folder}: no such folder; expected one with '

@@ -92,8 +92,7 @@ class RefHumanMetric(UniHumanMetric):
         Args:
             results: One record per sample.
 
-        Returns:
-            dict[str, float]: The values by name, without prefix.
+        Returns: The values by name, without prefix.
         """
         values = {}
         for kind in sorted({record['kind'] for record in results}):

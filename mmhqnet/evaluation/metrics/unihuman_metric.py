@@ -221,8 +221,7 @@ class UniHumanMetric(CocoMetric):
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """Evaluate the records of all images.
 
-        Returns:
-            The values by name, without prefix. Empty if ``format_only``.
+        Returns: The values by name, without prefix. Empty if ``format_only``.
         """
         logger = MMLogger.get_current_instance()
         if self.format_only:

@@ -49,7 +49,6 @@ class ConvNeXtBackbone(BaseModule):
         layer_scale: Initial weight of the residuals.
         with_cp: Whether to compute activations again in the backward pass
             instead of keeping them.
-        init_cfg: Initialisation config.
     """
 
     def __init__(self,

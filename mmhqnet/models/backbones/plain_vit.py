@@ -53,7 +53,6 @@ class RelativeAttention(nn.Module):
 
     Args:
         dims: Channels.
-        num_heads: Heads.
         size: Side of the map for which the positions are made; those of other
             sizes are interpolated.
     """
@@ -73,8 +72,7 @@ class RelativeAttention(nn.Module):
         Args:
             tokens: (bs, h, w, dim).
 
-        Returns:
-            Tensor: The same shape.
+        Returns: The same shape.
         """
         height, width = tokens.shape[1:3]
         qkv = self.qkv(tokens.flatten(1, 2)).unflatten(-1,
@@ -182,9 +180,7 @@ class PlainViT(BaseModule):
     """Plain vision transformer; ViT-L of ViTDet by default.
 
     Args:
-        embed_dims: Channels.
         depth: Blocks.
-        num_heads: Heads.
         mlp_ratio: Hidden channels of the MLPs over ``embed_dims``.
         patch_size: Side of a patch.
         img_size: Side of the images for which the global relative positions
@@ -196,10 +192,8 @@ class PlainViT(BaseModule):
             grows linearly from 0.
         with_cp: Whether to compute activations again in the backward pass
             instead of keeping them.
-        init_cfg: Initialisation config.
 
-    Raises:
-        InputError: If a global block does not exist.
+    Raises: InputError: If a global block does not exist.
     """
 
     def __init__(self,

@@ -30,8 +30,7 @@ class HQNet(DINO):
             reads it.
         **kwargs: As mmdet's ``DINO``.
 
-    Raises:
-        InputError: If a task reads the pixel embedding and there is none.
+    Raises: InputError: If a task reads the pixel embedding and there is none.
     """
 
     def __init__(self,
@@ -89,11 +88,9 @@ class HQNet(DINO):
             batch_data_samples: Meta information, and the ground truth in
                 training.
 
-        Returns:
-            Inputs of the head.
+        Returns: Inputs of the head.
 
-        Raises:
-            InputError: If the neck gives no map for the pixel embedding.
+        Raises: InputError: If the neck gives no map for the pixel embedding.
         """
         if self.pixel_embedding is not None:
             self._check_number_of_maps(len(img_feats))
@@ -219,8 +216,7 @@ class HQNet(DINO):
         Args: See :class:`EncodedImages`; in training the samples hold the
             persons that denoising queries are made from.
 
-        Returns:
-            Inputs of the decoder and of the head.
+        Returns: Inputs of the decoder and of the head.
         """
         head = self.bbox_head
         layer = head.proposals_layer

@@ -31,8 +31,7 @@ class QueryPose(SparseRCNN):
             feats: Maps of strides 4, 8, 16, 32, each (bs, dim, h, w).
             batch_data_samples: With ``img_shape``, the size without padding.
 
-        Returns:
-            list[dict[str, Tensor]]: See :meth:`QueryPoseHead.decode`.
+        Returns: list[dict[str, Tensor]]: See :meth:`QueryPoseHead.decode`.
         """
         proposals = self.rpn_head.predict(feats, batch_data_samples)
         return self.roi_head.decode(feats, proposals)

@@ -126,8 +126,7 @@ class UniPHD(DeformableDETR):
             prompts: As :meth:`decode` takes them, one per family, with the
                 indices of their ``images``; by default those of the samples.
 
-        Returns:
-            dict: Inputs of the head.
+        Returns: Inputs of the head.
 
         Raises:
             InputError: If the canvas does not fit the masks, or a prompt is
@@ -283,8 +282,7 @@ class UniPHD(DeformableDETR):
             spatial_shapes: (h, w) of each level.
             sentence: What each prompt says, (bs, dim).
 
-        Returns:
-            tuple[dict, dict]: Inputs of the decoder and of the head.
+        Returns: Inputs of the decoder and of the head.
         """
         tokens, proposals = self.gen_encoder_output_proposals(
             memory, memory_mask, spatial_shapes)

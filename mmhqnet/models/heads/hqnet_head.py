@@ -137,11 +137,9 @@ class HQNetHead(PredictionLayers, DINOHead):
                 :meth:`forward_layer`.
             dn_meta: ``num_denoising_queries`` and ``num_denoising_groups``.
 
-        Returns:
-            Losses, named as mmdet's DINO names them.
+        Returns: Losses, named as mmdet's DINO names them.
 
-        Raises:
-            InputError: If two tasks give a loss the same name.
+        Raises: InputError: If two tasks give a loss the same name.
         """
         gt_instances = [sample.gt_instances for sample in batch_data_samples]
         num_dn = dn_meta['num_denoising_queries']

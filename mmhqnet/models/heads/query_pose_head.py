@@ -42,7 +42,6 @@ class QueryPoseHead(SparseRoIHead):
     and poses.
 
     Args:
-        num_keypoints: Number of keypoints K.
         part_groups: Keypoints of each part; None for the parts of COCO (17) or
             CrowdPose (14).
         part_dims: Channels of a part query.
@@ -52,8 +51,7 @@ class QueryPoseHead(SparseRoIHead):
         train_cfg: With ``assigner``, a :class:`HumanQueryAssigner`.
         **kwargs: As mmdet's ``SparseRoIHead``.
 
-    Raises:
-        InputError: If ``part_groups`` is no partition of the keypoints.
+    Raises: InputError: If ``part_groups`` is no partition of the keypoints.
     """
 
     def __init__(self,

@@ -31,9 +31,7 @@ class PersonInteraction(BaseModule):
     """The query of a person meets its region (full version only).
 
     Args:
-        embed_dims: Channels of query and region.
         region_size: Side S of a region.
-        feedforward_channels: Hidden channels of the FFN.
     """
 
     def __init__(self, embed_dims: int, region_size: int,
@@ -57,11 +55,9 @@ class QueryPoseLayer(BaseModule):
 
     Args:
         part_groups: Keypoints of each part.
-        embed_dims: Channels of queries and regions.
         region_size: Side S of a region.
         conv_channels: Outputs of the convolutions.
         part_dims: Channels of a part query.
-        feedforward_channels: Hidden channels of the FFNs.
         norm_cfg: Norm of the upsampling. Batch norm takes its statistics over
             all queries of the batch, as in the release.
         interact: Whether the query meets the region and goes on to the next
@@ -128,8 +124,7 @@ class QueryPoseLayer(BaseModule):
             query: (num_persons, dim).
             part_query: Of the stage before, (num_persons, P, part_dims).
 
-        Returns:
-            PartPoses: Poses and the queries for the next stage.
+        Returns: Poses and the queries for the next stage.
         """
         regions = self.convs(regions)
         if self.interaction is not None:

@@ -69,17 +69,14 @@ class RefPoseMaskHead(BaseModule):
     proposes poses with branches of its own. Source: docs/uniphd.md.
 
     Args:
-        embed_dims: Channels of the tokens.
         num_classes: The last one is the person; the released model has one
             more that is never right.
-        num_keypoints: Joints of a person.
         num_pred_layer: Decoder layers, and one for the encoder.
         mask_head: Of :class:`InstanceMaskHead`.
         attributes: Config of attribute heads, by any name; they read the
             instance token. An addition to UniPHD.
         weights: Weights of the losses by their names, for losses and matching
             costs, where they differ from the release.
-        sigmas: Fall-off of each joint in the OKS.
         train_cfg: ``assigner``, with the cost of the class.
         test_cfg: ``max_per_img``, how many groups to return (by default all),
             and ``rank_classes``, True for the released ranking: the best pairs
@@ -153,8 +150,7 @@ class RefPoseMaskHead(BaseModule):
             tokens: (bs, n, dim).
             centres: Logits of normalised x, y, (bs, n, 2).
 
-        Returns:
-            Tensor: Centre and joints, normalised, (bs, n, K + 1, 2).
+        Returns: Centre and joints, normalised, (bs, n, K + 1, 2).
         """
         steps = self.enc_kpt_branch(tokens).unflatten(-1, (-1, 2))
         return with_centre((centres[..., None, :] + steps).sigmoid())
@@ -205,8 +201,7 @@ class RefPoseMaskHead(BaseModule):
             reference: Places the layer started from, (bs, n, K + 1, 2).
             board: What to draw from.
 
-        Returns:
-            Tensor: (bs, n, 16, H/8, W/8).
+        Returns: (bs, n, 16, H/8, W/8).
         """
         centres = reference[..., 0, :] * board.sizes[:, None]
         return self.mask_head(hidden[..., 0, :], centres, board.features)
@@ -234,8 +229,7 @@ class RefPoseMaskHead(BaseModule):
                 proposals.
             batch_data_samples: Ground truth; an image has one person, or none.
 
-        Returns:
-            dict[str, Tensor]: Losses, named as mmdet's DINO names them.
+        Returns: Losses, named as mmdet's DINO names them.
         """
         gt_instances = [sample.gt_instances for sample in batch_data_samples]
         persons = [

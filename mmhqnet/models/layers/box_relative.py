@@ -13,8 +13,7 @@ def from_box(relative: Tensor, boxes: Tensor) -> Tensor:
             at -0.5 and 0.5, (..., K, 2).
         boxes: xyxy, (..., 4).
 
-    Returns:
-        Tensor: (..., K, 2).
+    Returns: (..., K, 2).
     """
     top_left, size = _place(boxes)
     return (relative + 0.5) * size + top_left

@@ -26,8 +26,7 @@ class DenoisingQueryGenerator(CdnQueryGenerator):
             input_bbox_query: Box queries, (num_targets * 2 * num_groups, 4).
             batch_idx: Image of each target, (num_targets, ).
 
-        Returns:
-            Both as (bs, num_denoising_queries, dim or 4).
+        Returns: Both as (bs, num_denoising_queries, dim or 4).
         """
         # Each target has a positive and a negative copy in every group.
         num_copies = 2 * num_groups

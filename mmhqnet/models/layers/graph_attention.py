@@ -9,8 +9,6 @@ class GraphAttention(nn.Module):
     Source: UniPHD; docs/uniphd.md.
 
     Args:
-        embed_dims: Channels.
-        num_heads: Attention heads, each with a graph of its own.
         num_tokens: Tokens of a group, nodes of the graph.
     """
 
@@ -28,8 +26,7 @@ class GraphAttention(nn.Module):
         Args:
             query: (groups, num_tokens, dim); so are key and value.
 
-        Returns:
-            Tensor: Without residual, (groups, num_tokens, dim).
+        Returns: Without residual, (groups, num_tokens, dim).
         """
         # (groups * heads, tokens, tokens), row = the token that looks
         bias = self.adjacency.repeat(len(query), 1, 1)

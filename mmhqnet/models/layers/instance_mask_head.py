@@ -20,7 +20,6 @@ class InstanceMaskHead(nn.Module):
     docs/uniphd.md.
 
     Args:
-        embed_dims: Channels of instance tokens and mask features.
         refine_dims: Channels of the backbone's stride-4 and stride-8 maps.
     """
 
@@ -85,8 +84,7 @@ class InstanceMaskHead(nn.Module):
             feat4: Stride-4 map of the backbone, (bs, c, H/4, W/4).
             feat8: Stride-8 map, (bs, c, H/8, W/8).
 
-        Returns:
-            Tensor: Logits of every pixel, (bs, n, H, W).
+        Returns: Logits of every pixel, (bs, n, H, W).
         """
         number = drawn.shape[1]
         masks = drawn.flatten(0, 1)
@@ -124,8 +122,7 @@ def blocks_to_pixels(blocks: Tensor) -> Tensor:
     Args:
         blocks: (..., 16, h, w).
 
-    Returns:
-        Tensor: (..., 4 h, 4 w).
+    Returns: (..., 4 h, 4 w).
     """
     pixels = blocks.unflatten(-3, (4, 4)).movedim((-4, -3), (-3, -1))
     return pixels.flatten(-4, -3).flatten(-2, -1)
@@ -139,10 +136,8 @@ def mask_features(memory: Tensor,
     Args:
         memory: (bs, num_tokens, dim).
         spatial_shapes: (h, w) of each level.
-        num_levels: How many levels to sum.
 
-    Returns:
-        Tensor: (bs, dim, H/8, W/8).
+    Returns: (bs, dim, H/8, W/8).
     """
     sizes = [height * width for height, width in spatial_shapes]
     levels = memory.transpose(1, 2).split(sizes, -1)

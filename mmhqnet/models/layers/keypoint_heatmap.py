@@ -84,8 +84,7 @@ class KeypointHeatmap(BaseModule):
             bboxes: Boxes xyxy in input pixels, (num_gts, 4).
             shape: (h, w) of the heat map.
 
-        Returns:
-            (bs, K, h, w), exactly 1 at the pixel of a keypoint.
+        Returns: (bs, K, h, w), exactly 1 at the pixel of a keypoint.
         """
         height, width = shape
         image_inds = torch.cat([
@@ -141,8 +140,7 @@ def gaussian_radius(sizes: Tensor, min_overlap: float = 0.9) -> Tensor:
         sizes: (w, h) of the boxes in heat map pixels, (n, 2).
         min_overlap: Overlap that a box moved by the radius keeps.
 
-    Returns:
-        Whole numbers 0 to 3, (n, ).
+    Returns: Whole numbers 0 to 3, (n, ).
     """
     total, area = sizes.sum(-1), sizes.prod(-1)
     a, b, c = (4 * min_overlap, -2 * min_overlap * total,

@@ -20,10 +20,8 @@ def resolve_part_groups(part_groups: Optional[Sequence[Sequence[int]]],
     Args:
         part_groups: Keypoints of each part; None for the default of 17 or 14
             keypoints.
-        num_keypoints: Number of keypoints K.
 
-    Returns:
-        tuple[tuple[int]]: Keypoints of each part.
+    Returns: tuple[tuple[int]]: Keypoints of each part.
 
     Raises:
         InputError: If a keypoint is in no part or in several, or a part is

@@ -82,11 +82,8 @@ class PartQueryLayer(BaseModule):
 
     Args:
         num_parts: Number of parts P.
-        embed_dims: Channels of the query of the whole person.
         channels: Channels C of the region.
         part_dims: Channels of a part query.
-        num_heads: Heads of the attention over parts.
-        feedforward_channels: Hidden channels of the FFN.
     """
 
     def __init__(self,
@@ -120,8 +117,7 @@ class PartQueryLayer(BaseModule):
             query: Queries of the persons, (num_persons, embed_dims).
             part_query: (num_persons, P, part_dims).
 
-        Returns:
-            Tensor: (num_persons, P, part_dims).
+        Returns: (num_persons, P, part_dims).
         """
         # What the parts take over from their person: (num_persons, P, dims).
         shares = torch.stack(

@@ -14,7 +14,6 @@ class PixelEmbedding(BaseModule):
     """Joins the stride-4 feature map with the encoder's stride-8 memory.
 
     Args:
-        embed_dims: Channels of the memory.
         in_channels: Channels of the stride-4 map, those of the memory by
             default.
         mask_dims: Channels of the result, which most of the cost depends on;

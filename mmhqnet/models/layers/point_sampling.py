@@ -13,8 +13,7 @@ def sample_points(maps: Tensor, points: Tensor) -> Tensor:
         maps: (n, channels, H, W).
         points: (x, y) in [0, 1]^2 of the whole map, (n, num_points, 2).
 
-    Returns:
-        (n, channels, num_points), at least float32.
+    Returns: (n, channels, num_points), at least float32.
     """
     dtype = torch.promote_types(maps.dtype, torch.float32)
     grid = (2 * points - 1)[:, :, None].to(dtype)
@@ -32,8 +31,7 @@ def uncertain_points(logits: Tensor, num_points: int, oversample_ratio: float,
         importance_ratio: Share of points that are the most uncertain
             candidates; the rest is uniform.
 
-    Returns:
-        (x, y) in [0, 1]^2, (n, num_points, 2).
+    Returns: (x, y) in [0, 1]^2, (n, num_points, 2).
     """
     num_masks = len(logits)
     num_candidates = int(num_points * oversample_ratio)

@@ -18,12 +18,7 @@ class PoseCentricDecoderLayer(BaseModule):
     """Between the groups, into the image, and within each group.
 
     Args:
-        embed_dims: Channels.
-        num_heads: Heads of all attentions.
         num_tokens: Tokens of a group: the instance, then its joints.
-        num_levels: Feature levels.
-        num_points: Sampling points per head and level.
-        feedforward_channels: Width of both feed-forward networks.
         position_in_residual: As released: the positional encoding is added to
             the tokens for good. Otherwise it only steers attention.
     """
@@ -66,8 +61,7 @@ class PoseCentricDecoderLayer(BaseModule):
             **memory: ``value``, ``key_padding_mask`` and ``spatial_shapes``
                 for the deformable attention.
 
-        Returns:
-            Tensor: (bs, num_groups, num_tokens, dim).
+        Returns: (bs, num_groups, num_tokens, dim).
         """
         bs, num_groups = query.shape[:2]
         # Tokens of one kind compare themselves: (bs * tokens, groups, dim).
@@ -106,8 +100,6 @@ class PoseCentricDecoder(BaseModule):
     Token 0 of a group is the instance; its place is the mean of the joints.
 
     Args:
-        num_layers: Number of layers.
-        num_keypoints: Joints of a person.
         layer_cfg: Of :class:`PoseCentricDecoderLayer`.
     """
 

@@ -48,8 +48,7 @@ class RegionExtractor(nn.Module):
                 alone.
             boxes: xyxy in pixels of the input, (bs, n, 4).
 
-        Returns:
-            Tensor: (bs, n, C, S, S).
+        Returns: (bs, n, C, S, S).
         """
         regions = [
             roi_align(feat, boxes, self.output_size, stride,

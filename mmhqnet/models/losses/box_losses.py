@@ -17,8 +17,7 @@ def box_losses(pred: Tensor, boxes: Tensor, sizes: Tensor,
         loss_bbox: mmdet's loss of normalised cxcywh.
         loss_iou: mmdet's loss of xyxy in pixels.
 
-    Returns:
-        (num_layers, num_pairs, 4) and (num_layers, num_pairs).
+    Returns: (num_layers, num_pairs, 4) and (num_layers, num_pairs).
     """
     target = bbox_xyxy_to_cxcywh(boxes.to(pred.dtype) / sizes)
     # NOTE mmdet's L1 loss of nothing is one zero.

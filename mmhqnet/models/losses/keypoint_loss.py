@@ -26,8 +26,7 @@ def object_keypoint_similarity(pred: Tensor,
         sigmas: Fall-off of each keypoint, (K, ).
         max_exponent: Upper bound of the exponent.
 
-    Returns:
-        OKS in [0, 1], (...); 0 for persons without any labelled keypoint.
+    Returns: OKS in [0, 1], (...); 0 for persons without any labelled keypoint.
     """
     variance = (2 * sigmas)**2
     # Of each keypoint, (..., K).

@@ -78,8 +78,7 @@ def group_focal_loss(logits: Tensor, matched: Tensor) -> Tensor:
             person.
         matched: Indices of matched groups, (num_layers, n).
 
-    Returns:
-        Tensor: Summed over groups and classes, (num_layers, ).
+    Returns: Summed over groups and classes, (num_layers, ).
     """
     target = torch.zeros_like(logits)
     target[..., -1].scatter_(1, matched, 1)
@@ -120,7 +119,6 @@ def keypoint_losses(pred: Tensor, target: Tensor, visible: Tensor,
         target: Broadcastable to ``pred``.
         visible: 1 where labelled, (..., K).
         areas: (...).
-        sigmas: Fall-off of each joint.
 
     Returns:
         tuple[Tensor, Tensor]: Both (...); without a labelled joint 0, and a
@@ -151,10 +149,8 @@ def pair_losses(pred: Dict[str, Tensor], target: ReferredPersons,
             (..., 4), ``visibilities`` (..., K), ``masks`` (..., H, W) and
             ``masks_low`` (..., H/2, W/2), logits.
         target: The persons, broadcastable to the groups.
-        sigmas: Fall-off of each joint.
 
-    Returns:
-        dict[str, Tensor]: Each (...).
+    Returns: Each (...).
     """
     losses = dict()
     losses['loss_kpt'], losses['loss_oks'] = keypoint_losses(

@@ -19,7 +19,6 @@ class RealNVP(BaseModule):
     Args:
         num_couplings: Couplings; each moves one coordinate by what the other
             says, in turn.
-        hidden_dims: Hidden channels of scales and translations.
     """
 
     def __init__(self, num_couplings: int = 6, hidden_dims: int = 64) -> None:
@@ -73,7 +72,6 @@ class ResidualLogLikelihoodLoss(BaseModule):
     density; mmpose's ``RLELoss`` has other numbers.
 
     Args:
-        loss_weight: Weight of the loss.
         min_sigma: Deviations below count as this much.
     """
 

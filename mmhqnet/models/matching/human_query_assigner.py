@@ -53,8 +53,7 @@ def denoising_assignment(num_gts: Sequence[int], num_groups: int,
     Args:
         num_gts: Number of persons of each image.
 
-    Returns:
-        The same pairs for every layer.
+    Returns: The same pairs for every layer.
     """
     longest = max(num_gts)
     # First query of each group, (num_groups, 1).

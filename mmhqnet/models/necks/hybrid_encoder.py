@@ -26,8 +26,6 @@ class HybridEncoder(BaseModule):
     Args:
         in_channels: Channels of the backbone's maps, finest first.
         num_csp_blocks: Blocks of each fusion.
-        num_heads: Heads of the attention.
-        feedforward_channels: Hidden channels of its FFN.
         norm_cfg: Normalisation of the convolutions; that of groups works with
             any number of images in a batch.
     """

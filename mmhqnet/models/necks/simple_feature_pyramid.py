@@ -18,10 +18,8 @@ class SimpleFeaturePyramid(BaseModule):
     Args:
         in_channels: Channels of the map.
         out_channels: Channels of each result.
-        init_cfg: Initialisation config.
 
-    Raises:
-        InputError: If the backbone gives several maps.
+    Raises: InputError: If the backbone gives several maps.
     """
 
     def __init__(self,

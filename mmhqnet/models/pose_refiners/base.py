@@ -17,11 +17,6 @@ class PoseRefiner(BaseModule):
     decoder layer in training, those of the kept queries at test time. A
     refiner writes :meth:`forward` and :meth:`loss`. It works on plain tensors
     and can be traced.
-
-    Args:
-        embed_dims: Channels of the human queries and the memory.
-        num_keypoints: Number of keypoints K.
-        sigmas: OKS fall-off of each keypoint.
     """
 
     needs_pixel_embedding = False

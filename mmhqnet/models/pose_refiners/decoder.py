@@ -38,8 +38,7 @@ class PoseRefinementLayer(DecoderLayer):
             **kwargs: Spatial shapes, level starts and padding mask of the
                 memory.
 
-        Returns:
-            (num_persons, K, dim).
+        Returns: (num_persons, K, dim).
         """
         query = self.norms[0](
             self.self_attn(query, query_pos=query_pos, key_pos=query_pos))
@@ -62,12 +61,6 @@ class PoseRefinementDecoder(PoseRefiner):
     """Moves each keypoint of a pose by looking at the image around it.
 
     Args:
-        num_layers: Number of refinements.
-        num_heads: Heads of both attentions.
-        num_levels: Levels of the memory.
-        num_points: Sampling points of the deformable attention.
-        feedforward_channels: Hidden channels of the FFN.
-        dropout: Dropout of attentions and FFN.
         read_person: Whether to begin with the human query of each person, and
             to look around and move in units of its box (ours); otherwise the
             refinement knows the pose alone.
@@ -127,8 +120,7 @@ class PoseRefinementDecoder(PoseRefiner):
 
         No gradient goes back into poses and boxes, nor from step to step.
 
-        Raises:
-            InputError: If the memory has another number of levels.
+        Raises: InputError: If the memory has another number of levels.
         """
         if len(encoded.spatial_shapes) != self.num_levels:
             raise InputError(

@@ -39,7 +39,6 @@ class PartQueryRefiner(PoseRefiner):
         region_channels: Channels of the convolutions on regions.
         num_convs: Convolutions before the upsampling.
         part_dims: Channels of a part query.
-        feedforward_channels: Hidden channels of the FFNs.
         norm_cfg: Norm of the convolutions; there may be one region, so that
             batch norm has nothing to go by.
         chunk_size: Persons whose regions are in memory at a time. In training,
@@ -48,8 +47,7 @@ class PartQueryRefiner(PoseRefiner):
         loss_oks: Config of the OKS loss; None for none.
         **kwargs: See :class:`PoseRefiner`.
 
-    Raises:
-        InputError: If ``part_groups`` is no partition of the keypoints.
+    Raises: InputError: If ``part_groups`` is no partition of the keypoints.
     """
 
     needs_pixel_embedding = True

@@ -13,11 +13,6 @@ class PromptFusion(nn.Module):
     """Cross-attention from every pixel to the tokens of its image's prompt.
 
     Text and points have an attention each; all levels share both.
-
-    Args:
-        embed_dims: Channels of maps and tokens.
-        num_heads: Attention heads.
-        dropout: Dropout of the attention weights.
     """
 
     def __init__(self,
@@ -41,8 +36,7 @@ class PromptFusion(nn.Module):
             maps: Maps of the neck, (bs, dim, h, w).
             prompts: One per family in the batch.
 
-        Returns:
-            list[Tensor]: Of the shapes of ``maps``.
+        Returns: Of the shapes of ``maps``.
         """
         fused = [
             in_order_of_images([(prompt.images, self._attend(level, prompt))

@@ -28,8 +28,7 @@ def hash_words(caption: str, num_words: int, max_length: int) -> List[int]:
         num_words: Numbers lie in 0..num_words - 1; words may collide.
         max_length: Words that count; the rest is cut off, with a warning.
 
-    Returns:
-        list[int]: The same numbers everywhere and always, at least one.
+    Returns: The same numbers everywhere and always, at least one.
     """
     words = split_words(caption) or ['']
     if len(words) > max_length:
@@ -46,12 +45,8 @@ class HashTextEncoder(nn.Module):
     tests and toy models use.
 
     Args:
-        embed_dims: Channels of words and sentences.
         num_words: Size of the table that words are hashed into.
-        num_layers: Transformer layers.
-        num_heads: Attention heads.
         max_length: Words of a caption that count.
-        dropout: Dropout of the transformer.
     """
 
     def __init__(self,

@@ -53,10 +53,8 @@ class PromptEncoder(nn.Module):
     sentence.
 
     Args:
-        embed_dims: Channels of the tokens.
         text_dims: Channels of the text encoder.
         point_dims: Channels of the stride-16 map.
-        dropout: Dropout of the projections.
     """
 
     def __init__(self,
@@ -89,8 +87,7 @@ class PromptEncoder(nn.Module):
             sentence: (n, text_dims).
             padding_mask: True at padded words, (n, length).
 
-        Returns:
-            PromptTokens: Of the family ``'text'``.
+        Returns: Of the family ``'text'``.
         """
         return PromptTokens(
             family='text',
@@ -115,8 +112,7 @@ class PromptEncoder(nn.Module):
             feat_pos: Their positional encodings, (n, dim, h, w).
             canvas: (h, w) of the padded input, pixels.
 
-        Returns:
-            PromptTokens: Of the family ``'positional'``.
+        Returns: Of the family ``'positional'``.
         """
         grid = points.to(feat) / points.new_tensor(canvas[::-1]).to(feat)
         grid = grid.clamp(0, 1)[:, :, None] * 2 - 1
@@ -141,10 +137,8 @@ def word_positions(padding_mask: Tensor, embed_dims: int) -> Tensor:
 
     Args:
         padding_mask: True at padded words, (n, length).
-        embed_dims: Channels of the encoding.
 
-    Returns:
-        Tensor: float32, (n, length, embed_dims).
+    Returns: float32, (n, length, embed_dims).
     """
     places = (~padding_mask).cumsum(1, dtype=torch.float32)
     places = places / (places[:, -1:] + 1e-6) * 2 * math.pi
@@ -168,8 +162,7 @@ def in_order_of_images(
     Args:
         parts: Pairs of the n images' indices and a tensor (n, ...).
 
-    Returns:
-        Tensor: (bs, ...).
+    Returns: (bs, ...).
     """
     images = [image for indices, _ in parts for image in indices]
     rows = torch.cat([tensor for _, tensor in parts])
@@ -190,8 +183,7 @@ def untouched(module: nn.Module, like: Tensor) -> Tensor:
         module: The part without work.
         like: Gives type and device.
 
-    Returns:
-        Tensor: Scalar.
+    Returns: Scalar.
     """
     zero = like.new_zeros(())
     for parameter in module.parameters():

@@ -64,8 +64,7 @@ class AttributeHead(TaskHead):
                         encoded: EncodedImages) -> InstanceData:
         """The persons themselves.
 
-        Raises:
-            InputError: They have no such column.
+        Raises: InputError: They have no such column.
         """
         if self.field not in gt_instances:
             raise InputError(

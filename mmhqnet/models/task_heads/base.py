@@ -34,14 +34,12 @@ class TaskHead(PredictionLayers, BaseModule):
     classification (:class:`GenderHead`, :class:`AgeHead`).
 
     Args:
-        embed_dims: Channels of the human queries.
         num_pred_layers: Number of decoder layers plus one for the encoder's
             proposals.
         share_branches: Whether all layers share one copy of the branches.
         denoise: Whether the denoising queries learn the task too (ours; the
             paper's learn boxes alone). Their persons are known, so that every
             image gives many more examples.
-        init_cfg: Initialisation config.
     """
 
     needs_pixel_embedding = False
@@ -169,8 +167,7 @@ class TaskHead(PredictionLayers, BaseModule):
 def build_task_head(name: str, cfg: dict, **defaults) -> TaskHead:
     """Build the task of a name in ``model.bbox_head.task_heads``.
 
-    Raises:
-        InputError: If the config does not describe a task head.
+    Raises: InputError: If the config does not describe a task head.
     """
     where = f'model.bbox_head.task_heads.{name}'
     if not isinstance(cfg, dict) or 'type' not in cfg:

@@ -99,8 +99,7 @@ class FaceHead(TaskHead):
                         encoded: EncodedImages) -> FaceTargets:
         """See :meth:`TaskHead.prepare_targets`.
 
-        Raises:
-            InputError: If the data have no faces.
+        Raises: InputError: If the data have no faces.
         """
         if 'face_boxes' not in gt_instances:
             raise InputError(

@@ -39,7 +39,6 @@ class MaskHead(TaskHead):
         num_hidden: Hidden layers of the mask embedding's MLP.
         mask_dims: Channels of the pixel embedding, those of the human queries
             by default.
-        num_points: Points per mask in matching and loss.
         oversample_ratio: Candidates per point in the loss.
         importance_ratio: Share of the loss's points where the prediction is
             least certain.

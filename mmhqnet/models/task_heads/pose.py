@@ -22,10 +22,7 @@ class PoseHead(TaskHead):
     """Poses, their confidence, and their refinement (method 1.8 to 1.10).
 
     Args:
-        num_keypoints: Number of keypoints K.
-        hidden_dims: Hidden channels of the pose branches.
         num_fcs: Hidden layers after the first.
-        sigmas: OKS fall-off of each keypoint.
         relative_to_box: Whether keypoints are offsets in units of the box
             (ours) instead of offsets of logits on the whole image: large and
             small persons look alike, which is learnt in fewer steps.
@@ -38,8 +35,7 @@ class PoseHead(TaskHead):
         loss_oks: Config of the OKS loss.
         loss_hm: Config of the heat map's loss.
 
-    Raises:
-        InputError: If there is not one sigma for each keypoint.
+    Raises: InputError: If there is not one sigma for each keypoint.
     """
 
     def __init__(

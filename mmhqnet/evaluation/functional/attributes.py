@@ -145,7 +145,7 @@ def attribute_ap(gts: Sequence[dict],
     for persons, name in ((gts, 'ground truth'), (preds, 'predictions')):
         if not all(isinstance(person, dict) for person in persons):
             raise InputError(f'{name}: must be a list of dictionaries')
-    return columns_attribute_ap(
+    return attribute_ap_of_persons(
         _labelled_persons(gts, attribute, 'ground truth'),
         result_persons(preds, attribute, 'predictions'), attribute, protocol,
         age_error)
@@ -182,11 +182,11 @@ def _candidate_pairs(gts: Persons, dets: Persons, gt_image: np.ndarray,
     return CandidatePairs(det, gt, iou, right | np.isnan(gts.attribute[gt]))
 
 
-def columns_attribute_ap(gts: Persons,
-                         dets: Persons,
-                         field: PersonField,
-                         protocol: str = 'official',
-                         error: Optional[float] = None) -> Dict[str, float]:
+def attribute_ap_of_persons(gts: Persons,
+                            dets: Persons,
+                            field: PersonField,
+                            protocol: str = 'official',
+                            error: Optional[float] = None) -> Dict[str, float]:
     """:func:`attribute_ap` of persons in columns, g of them and d found."""
     check_names(protocol, PROTOCOLS, 'protocol')
     if error is None:

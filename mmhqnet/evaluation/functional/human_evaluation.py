@@ -9,7 +9,7 @@ from mmhqnet.errors import InputError
 from mmhqnet.structures.label_rules import is_number
 from mmhqnet.structures.person_fields import STANDARD
 
-from .attributes import columns_attribute_ap
+from .attributes import attribute_ap_of_persons
 from .coco_backends import POSE_AP, CocoBackend, statistics_of
 from .ground_truth import GroundTruth
 from .predictions import paused_garbage_collection
@@ -153,7 +153,8 @@ class HumanEvaluator:
                 task = metric if error == usual else f'{metric}{error:g}'
                 if protocol != 'official':
                     task = f'{task}_{protocol}'
-                found = columns_attribute_ap(gts, dets, field, protocol, error)
+                found = attribute_ap_of_persons(gts, dets, field, protocol,
+                                                error)
                 if not self.exclude_small:
                     found.pop('AP_no_small')
                 values.update(

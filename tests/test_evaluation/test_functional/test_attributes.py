@@ -4,7 +4,7 @@ import pytest
 
 from mmhqnet.errors import InputError
 from mmhqnet.evaluation import GroundTruth, attribute_ap
-from mmhqnet.evaluation.functional.attributes import (columns_attribute_ap,
+from mmhqnet.evaluation.functional.attributes import (attribute_ap_of_persons,
                                                       detected_persons)
 from mmhqnet.structures.person_fields import FIELDS
 
@@ -191,7 +191,7 @@ def test_age_that_is_no_number_is_wrong():
             images=[dict(id=1, height=100, width=100)],
             annotations=[person(LEFT, id=1, category_id=1, age=30)],
             categories=[dict(id=1, name='person')])).persons('age')
-    assert columns_attribute_ap(gts, columns, FIELDS['age'])['AP'] == 0
+    assert attribute_ap_of_persons(gts, columns, FIELDS['age'])['AP'] == 0
 
 
 NOBODY, SMALL = [400, 0, 100, 100], [600, 0, 20, 20]

@@ -1,4 +1,6 @@
-"""Names for the layers that predictions are made from."""
+"""The layers that predictions are made from, and their outputs."""
+import torch
+from torch import Tensor
 
 
 class PredictionLayers:
@@ -20,3 +22,9 @@ class PredictionLayers:
     def proposals_layer(self) -> int:
         """Number of the encoder's proposals."""
         return self.num_pred_layers - 1
+
+
+def full_precision(output: Tensor) -> Tensor:
+    """The output of a branch, in float32 under mixed precision."""
+    half = output.dtype in (torch.float16, torch.bfloat16)
+    return output.float() if half else output

@@ -18,7 +18,7 @@ from mmhqnet.registry import MODELS
 from ..encoded_images import EncodedImages
 from ..losses import box_losses, layer_mean, normaliser
 from ..matching import Assignment, denoising_assignment
-from ..prediction_layers import PredictionLayers
+from ..prediction_layers import PredictionLayers, full_precision
 from ..task_heads import build_task_head, to_pixels
 
 Outputs = Dict[str, Dict[str, Tensor]]
@@ -100,13 +100,13 @@ class HQNetHead(PredictionLayers, DINOHead):
                      layer: int) -> Dict[str, Tensor]:
         """Apply the branches of one task; see :meth:`forward_layer`."""
         outputs = self.task_heads[name](query, reference, layer)
-        return {key: _full_precision(value) for key, value in outputs.items()}
+        return {key: full_precision(value) for key, value in outputs.items()}
 
     def forward_box(self, query: Tensor, reference: Tensor,
                     layer: int) -> Dict[str, Tensor]:
         """Apply DINO's own branches alone; see :meth:`forward_layer`."""
         return dict(
-            cls_scores=_full_precision(self.cls_branches[layer](query)),
+            cls_scores=full_precision(self.cls_branches[layer](query)),
             bboxes=(self.reg_branches[layer](query) + reference).sigmoid())
 
     def forward(self, hidden_states: Tensor, references: List[Tensor],
@@ -336,7 +336,7 @@ class HQNetHead(PredictionLayers, DINOHead):
         """
         layer = self.last_layer
         query, reference = hidden_states[layer], _logits(references[layer])
-        logits = _full_precision(self.cls_branches[layer](query))
+        logits = full_precision(self.cls_branches[layer](query))
         # A query and a class of it are a candidate, (bs, queries * classes).
         scores = logits.sigmoid().flatten(1)
         num_kept = min(self.test_cfg.get('max_per_img', 100), scores.shape[1])
@@ -420,12 +420,6 @@ def _logits(reference: Tensor) -> Tensor:
     NOTE eps is 1e-3, as in DINO's decoder; mmdet's DINO head has 1e-5.
     """
     return inverse_sigmoid(reference, eps=1e-3)
-
-
-def _full_precision(output: Tensor) -> Tensor:
-    """The output of a branch, in float32 under mixed precision."""
-    half = output.dtype in (torch.float16, torch.bfloat16)
-    return output.float() if half else output
 
 
 def _add(losses: Dict[str, Tensor], more: Dict[str, Tensor]) -> None:

@@ -14,6 +14,7 @@ from mmhqnet.registry import MODELS, TASK_UTILS
 from ..layers import from_box, resolve_part_groups, to_box
 from ..losses import layer_mean, normaliser
 from ..matching import Assignment
+from ..prediction_layers import full_precision
 from .query_pose_layer import PartPoses
 
 
@@ -132,8 +133,8 @@ class QueryPoseHead(SparseRoIHead):
             logits, deltas, query, _ = head(regions.flatten(0, 1), query)
             boxes = head.bbox_coder.decode(
                 boxes.flatten(0, 1),
-                _full_precision(deltas).flatten(0, 1)).view_as(boxes)
-            stage = Stage(_full_precision(logits), boxes, query, None)
+                full_precision(deltas).flatten(0, 1)).view_as(boxes)
+            stage = Stage(full_precision(logits), boxes, query, None)
             # The next stage learns from its own errors.
             boxes = boxes.detach()
             if self._poses_act_on_boxes:
@@ -178,8 +179,8 @@ class QueryPoseHead(SparseRoIHead):
         shape = boxes.shape[:2]
         poses = [rows.unflatten(0, shape) for rows in poses]
         query, part_query, mu, sigma = poses
-        return PartPoses(query, part_query, _full_precision(mu),
-                         _full_precision(sigma))
+        return PartPoses(query, part_query, full_precision(mu),
+                         full_precision(sigma))
 
     @property
     def _poses_act_on_boxes(self) -> bool:
@@ -371,9 +372,3 @@ def _ever_matched(assignment: Assignment,
     place[rows, kept] = torch.arange(
         bs * number, device=kept.device).view(bs, number)
     return kept, place.flatten()
-
-
-def _full_precision(output: Tensor) -> Tensor:
-    """The output of a branch, in float32 under mixed precision."""
-    half = output.dtype in (torch.float16, torch.bfloat16)
-    return output.float() if half else output

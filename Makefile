@@ -9,6 +9,7 @@ PYTHON := $(shell cat $(VENV)/make_env.python 2>/dev/null) \
           python3.11 python3.12 python3.13 python3
 OPS := $(VENV)-ops
 FAST := not slow and not gpu
+WORKERS := -n auto --maxprocesses 8 --dist worksteal
 # what an import compiles is kept
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -32,7 +33,7 @@ demo: env
 	@$(VENV)/bin/python -u tools/demo.py --out-dir work_dirs/demo
 
 test: env
-	@$(VENV)/bin/python -u -m pytest -m '$(FAST)'
+	@$(VENV)/bin/python -u -m pytest $(WORKERS) -m '$(FAST)'
 
 test-ops: env-ops
-	@$(OPS)/bin/python -u -m pytest -m '$(FAST) and ops'
+	@$(OPS)/bin/python -u -m pytest $(WORKERS) -m '$(FAST) and ops'

@@ -53,6 +53,13 @@ def parse_args(argv=None):
         '--blur',
         choices=['face', 'person'],
         help='make faces or persons unrecognisable in the video')
+    parser.add_argument(
+        '--trail',
+        type=int,
+        default=30,
+        metavar='N',
+        help='frames that the trail behind a person lasts in the video, 0 for '
+        'none (default: %(default)s)')
     for name, value in (('every', 1), ('start', 0), ('stop', None)):
         parser.add_argument(
             f'--{name}',
@@ -111,6 +118,7 @@ def run(args):
             args.out,
             pictures=not args.no_pictures,
             blur=args.blur,
+            trail=args.trail,
             every=args.every,
             start=args.start,
             stop=args.stop,

@@ -33,6 +33,7 @@ model = dict(
             mask=dict(num_points=1024),
             pose=dict(
                 hidden_dims=256,
+                visibility=dict(type='CrossEntropyLoss', use_sigmoid=True),
                 loss_kpt=dict(type='L1Loss', loss_weight=80.0),
                 loss_oks=dict(type='OKSLoss', loss_weight=3.0),
                 refine=dict(

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmhqnet.errors import InputError
 from mmhqnet.files import replacing
+from mmhqnet.visualization import Trails
 
 from .results import Persons
 from .sources import check_names, image_paths, is_video
@@ -139,6 +140,7 @@ def predict_to_folder(inferencer,
                       resume: bool = False,
                       pictures: bool = True,
                       blur: Optional[str] = None,
+                      trail: int = 30,
                       every: int = 1,
                       start: int = 0,
                       stop: Optional[int] = None,
@@ -155,6 +157,8 @@ def predict_to_folder(inferencer,
         resume: Skip what is done in ``out``.
         pictures: Whether to draw.
         blur: ``face`` or ``person``.
+        trail: Frames that the drawn trail of a tracked person lasts, 0 for
+            none.
         **kwargs: Of :meth:`HQNetInferencer.stream`.
     """
     if out is None:
@@ -168,9 +172,14 @@ def predict_to_folder(inferencer,
         for source, begin in folder.remaining(sources, start, every):
             frames = {} if isinstance(source, list) else dict(
                 every=every, start=begin, stop=stop)
+            trails = Trails(trail)
             for persons in inferencer.stream(source, **frames, **kwargs):
                 picture = None
                 if pictures and not persons.error:
-                    picture = persons.plot(blur=blur)
+                    ways = None
+                    if trail and 'instances_id' in persons.columns:
+                        ways = trails(persons.columns['instances_id'],
+                                      persons.columns['bboxes'])
+                    picture = persons.plot(blur=blur, trails=ways)
                 folder.write(persons, picture, (persons.rate or 25) / every)
                 yield persons

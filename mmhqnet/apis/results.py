@@ -254,7 +254,8 @@ class Persons(Sequence):
 
     def plot(self,
              image: Optional[np.ndarray] = None,
-             blur: Optional[str] = None) -> np.ndarray:
+             blur: Optional[str] = None,
+             trails: Optional[Sequence[np.ndarray]] = None) -> np.ndarray:
         """Draw the persons.
 
         Args:
@@ -262,6 +263,7 @@ class Persons(Sequence):
                 itself by default.
             blur: ``face`` or ``person``, see
                 :meth:`blurred`.
+            trails: The way (t, 2) that each person came, from :class:`Trails`.
 
         Returns: (H', W', 3) BGR.
         """
@@ -275,6 +277,8 @@ class Persons(Sequence):
             })
         if 'masks' in self.columns:
             instances.masks = torch.from_numpy(self._masks(range(len(self))))
+        if trails is not None:
+            instances.trails = list(trails)
         self._visualizer.dataset_meta = self._meta
         self._visualizer.add_datasample(
             self.name,

@@ -1,3 +1,4 @@
 from .human_visualizer import HumanLocalVisualizer
+from .trails import Trails
 
-__all__ = ['HumanLocalVisualizer']
+__all__ = ['HumanLocalVisualizer', 'Trails']

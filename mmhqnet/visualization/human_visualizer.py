@@ -31,6 +31,7 @@ RIGHT_COLOR = to_rgb('#28beff')
 CENTER_COLOR = to_rgb('#f0f0f0')
 OUTLINE_COLOR = to_rgb('#141414')
 LUMINANCE = (0.299, 0.587, 0.114)
+DASHED = (0, (1.6, 1.2))  # drawn, not drawn, in line widths
 FONT = FontProperties(family='DejaVu Sans', weight='bold')
 
 
@@ -137,8 +138,8 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         fields = fields_in(self.dataset_meta)
         people = people_of(instances, self.kpt_score_thr, fields)
         people.sort(key=lambda person: -person.side)
-        for draw in (self._draw_mask, self._draw_box, self._draw_skeleton,
-                     self.draw_fields):
+        for draw in (self._draw_mask, self._draw_trail, self._draw_box,
+                     self._draw_skeleton, self.draw_fields):
             for person in people:
                 draw(person)
         self._draw_labels(people)
@@ -162,6 +163,20 @@ class HumanLocalVisualizer(DetLocalVisualizer):
                 linewidth=self.points(1.2 * self.unit(person)),
                 joinstyle='round'))
 
+    def _draw_trail(self, person: Person) -> None:
+        """The way a tracked person came, older parts fainter."""
+        if person.trail is None or len(person.trail) < 2:
+            return
+        steps = np.stack([person.trail[:-1], person.trail[1:]], axis=1)
+        opacity = np.linspace(0, 0.9, len(steps) + 1)[1:]
+        colors = [(*self._color(person), alpha) for alpha in opacity]
+        self.add(
+            LineCollection(
+                steps,
+                colors=colors,
+                linewidths=self.points(2.2 * self.unit(person)),
+                capstyle='butt'))
+
     def _draw_box(self, person: Person) -> None:
         x1, y1, x2, y2 = self._inside(person.box)
         width = self.line_width or 1.6 * self.unit(person)
@@ -175,7 +190,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
                       joinstyle='round'))
 
     def _draw_skeleton(self, person: Person) -> None:
-        """Limbs and joints over a dark outline, thin where hidden."""
+        """Limbs and joints over a dark outline; dashed, hollow if hidden."""
         pose = person.keypoints
         drawn = person.drawn_keypoints(self.width, self.height)
         hidden = person.visibility == HIDDEN
@@ -186,11 +201,10 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         lengths = [np.linalg.norm(pose[a] - pose[b]) for a, b in links]
         # Short limbs get thin lines and small joints, or the faces of small
         # persons would be painted over.
-        widths = np.array([
-            min(unit * (1.2 if hidden[a] or hidden[b] else 2.6),
-                0.6 * unit + 0.1 * length)
-            for (a, b), length in zip(links, lengths)
-        ])
+        dashed = np.array([hidden[a] or hidden[b] for a, b in links], bool)
+        widths = np.minimum(
+            np.where(dashed, 1.6, 2.6) * unit,
+            0.6 * unit + 0.1 * np.array(lengths))
         radii = unit * np.where(hidden, 2.0, 3.0)
         for link, length in zip(links, lengths):
             for k in link:
@@ -200,21 +214,32 @@ class HumanLocalVisualizer(DetLocalVisualizer):
             for a, b in links
         ]
 
-        limbs = [pose[[a, b]] for a, b in links]
-        outlines = widths + 1.4 * unit
-        for stroke, width in ((OUTLINE_COLOR, outlines), (colors, widths)):
-            self.add(
-                LineCollection(
-                    limbs,
-                    colors=stroke,
-                    linewidths=self.points(width),
-                    capstyle='round'))
+        self._draw_limbs(pose, links, OUTLINE_COLOR, widths + 1.4 * unit)
+        for style, chosen in ((DASHED, dashed), ('solid', ~dashed)):
+            chosen = np.flatnonzero(chosen)
+            self._draw_limbs(pose, [links[i] for i in chosen],
+                             [colors[i] for i in chosen], widths[chosen],
+                             style)
         joints = np.flatnonzero(drawn)
         self.add(
             PatchCollection([Circle(pose[k], radii[k]) for k in joints],
-                            facecolors=[sides[k] for k in joints],
-                            edgecolors=OUTLINE_COLOR,
+                            facecolors=[
+                                OUTLINE_COLOR if hidden[k] else sides[k]
+                                for k in joints
+                            ],
+                            edgecolors=[
+                                sides[k] if hidden[k] else OUTLINE_COLOR
+                                for k in joints
+                            ],
                             linewidths=self.points(0.8 * unit)))
+
+    def _draw_limbs(self, pose, links, colors, widths, style='solid') -> None:
+        self.add(
+            LineCollection([pose[[a, b]] for a, b in links],
+                           colors=colors,
+                           linewidths=self.points(widths),
+                           linestyle=style,
+                           capstyle='round' if style == 'solid' else 'butt'))
 
     def draw_fields(self, person: Person) -> None:
         """Draw further boxes and points; a child draws what it knows of.

@@ -28,6 +28,7 @@ class Person:
             persons keep their color along a track.
         boxes: Further boxes (4,) at the person that can be seen, by field.
         points: Further points (k, 2) that can be seen, by field.
+        trail: Where the person was, (t, 2), oldest first.
     """
     box: np.ndarray
     mask: Optional[np.ndarray]
@@ -37,6 +38,7 @@ class Person:
     color_index: int
     boxes: Dict[str, np.ndarray] = field(default_factory=dict)
     points: Dict[str, np.ndarray] = field(default_factory=dict)
+    trail: Optional[np.ndarray] = None
 
     @property
     def side(self) -> float:
@@ -56,7 +58,8 @@ def people_of(instances: InstanceData,
 
     Args:
         instances: ``bboxes`` (n, 4) and whichever columns of the table of
-            person fields, ``scores`` and ``instances_id`` there are.
+            person fields, ``scores``, ``instances_id`` and ``trails`` there
+            are.
         kpt_score_thr: Predicted points and boxes that score less are left
             out.
         fields: The table.
@@ -66,6 +69,7 @@ def people_of(instances: InstanceData,
     keypoints, visibility = _points(instances, fields['pose'], kpt_score_thr)
     ids = _array(instances, 'instances_id')
     labels = _labels(instances, fields)
+    trails = instances.get('trails', [None] * len(boxes))
     people = [
         Person(
             box=boxes[i],
@@ -73,8 +77,8 @@ def people_of(instances: InstanceData,
             keypoints=keypoints[i],
             visibility=visibility[i],
             label=labels[i],
-            color_index=i if ids is None else int(ids[i]))
-        for i in range(len(boxes))
+            color_index=i if ids is None else int(ids[i]),
+            trail=trails[i]) for i in range(len(boxes))
     ]
     for row in fields.values():
         if row.kind == 'points' and row.name != 'pose':

@@ -125,7 +125,7 @@ def test_track_writes_lines_tracks_and_a_video(videos, checkpoint, tmp_path):
         str(ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'),
         '--checkpoint', checkpoint, '--out',
         str(out), '--tracker',
-        str(tracker), '--score-thr', '0'
+        str(tracker), '--score-thr', '0', '--trail', '5'
     ])
     lines = (out / 'persons.jsonl').read_text().splitlines()
     persons = [json.loads(line)['persons'] for line in lines]

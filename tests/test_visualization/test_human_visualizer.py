@@ -130,7 +130,7 @@ def test_skeleton_of_another_keypoint_set_is_not_used(draw, make_person):
     assert (draw(predicted(five)) == draw(predicted(five), meta={})).all()
 
 
-def test_hidden_limbs_are_thinner(draw, make_person):
+def test_hidden_limbs_are_dashed(draw, make_person):
 
     def inked(flag):
         instances = make_person(
@@ -165,6 +165,23 @@ def test_track_keeps_its_color_whatever_its_place(draw, make_person):
     alone = box_color((5, person))
     assert box_color((3, other), (5, person)) == alone
     assert box_color((5, other), (3, person)) != alone
+
+
+def test_trails_fade_towards_the_past(draw, make_person):
+    nothing_else = dict(
+        masks=None,
+        keypoints=None,
+        keypoint_scores=None,
+        genders=None,
+        ages=None,
+        bboxes=torch.tensor([[90., 70., 130., 110.]]))
+    bare = draw(predicted(make_person(**nothing_else)))
+    person = make_person(**nothing_else)
+    person.trails = [np.stack([np.arange(10, 111, 10), np.full(11, 60)], 1)]
+    difference = np.abs(draw(predicted(person)).astype(int) -
+                        bare).max(-1).max(0)
+    assert not difference[:8].any() and not difference[113:].any()
+    assert 0 < difference[15] < difference[45] < difference[75]
 
 
 def test_ground_truth_beside_prediction(draw, make_person):

@@ -52,6 +52,7 @@ model = dict(
                 hidden_dims=256,
                 relative_to_box=True,
                 denoise=True,
+                visibility=dict(type='CrossEntropyLoss', use_sigmoid=True),
                 refine=dict(
                     type='PoseRefinementDecoder',
                     num_levels=3,

@@ -12,12 +12,14 @@ class PoseTargets(NamedTuple):
     Attributes:
         keypoints: In pixels of the input, 0 where not labelled, (..., K, 2).
         labelled: 1 where labelled (visible or not), (..., K).
+        visible: 1 where labelled as visible, (..., K).
         areas: Areas in square pixels of the input, (...).
         sizes: (w, h) of the person's image in pixels, (..., 2).
         bboxes: Boxes xyxy in pixels of the input, (..., 4).
     """
     keypoints: Tensor
     labelled: Tensor
+    visible: Tensor
     areas: Tensor
     sizes: Tensor
     bboxes: Tensor

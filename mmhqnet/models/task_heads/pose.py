@@ -26,6 +26,9 @@ class PoseHead(TaskHead):
         relative_to_box: Whether keypoints are offsets in units of the box
             (ours) instead of offsets of logits on the whole image: large and
             small persons look alike, which is learnt in fewer steps.
+        visibility: Config of the loss of each keypoint's visibility (ours),
+            whose probability is then the keypoint's score, so that pictures
+            hide what is not seen; None for one score of the whole pose.
         refine: Config of a :class:`PoseRefiner`; None for none.
         cost_kpt_cls: Matching weight of the pose's confidence.
         cost_kpt: Matching weight of the keypoints' L1 distance.
@@ -46,6 +49,7 @@ class PoseHead(TaskHead):
         num_fcs: int = 2,
         sigmas: Sequence[float] = COCO_SIGMAS,
         relative_to_box: bool = False,
+        visibility: Optional[dict] = None,
         refine: Optional[dict] = dict(type='PoseRefinementDecoder'),
         heatmap: Optional[dict] = dict(type='KeypointHeatmap'),
         cost_kpt_cls: float = 1.0,
@@ -78,6 +82,11 @@ class PoseHead(TaskHead):
             self.embed_dims, hidden_dims, 2 * num_keypoints, num_fcs + 1))
         self.kpt_cls_branches = self.build_branches(
             lambda: nn.Linear(self.embed_dims, 1))
+        self.visibility_branches = None
+        if visibility is not None:
+            self.visibility_branches = self.build_branches(
+                lambda: nn.Linear(self.embed_dims, num_keypoints))
+            self.loss_visibility = MODELS.build(visibility)
         layer_cfg = dict(
             embed_dims=self.embed_dims, num_keypoints=num_keypoints)
         self.refine = self.heatmap = None
@@ -106,8 +115,9 @@ class PoseHead(TaskHead):
     def forward(self, query: Tensor, reference: Tensor,
                 layer: int) -> Dict[str, Tensor]:
         """``keypoints`` (bs, num_queries, K, 2), normalised by the image
-        size, and ``kpt_cls`` (bs, num_queries, 1), the logit of a person
-        with keypoints. See :meth:`TaskHead.forward`.
+        size, ``kpt_cls`` (bs, num_queries, 1), the logit of a person with
+        keypoints, and, with that branch, ``visibility`` (bs, num_queries, K),
+        the logit of a keypoint that is seen. See :meth:`TaskHead.forward`.
         """
         offsets = self.kpt_branches[layer](query).unflatten(
             -1, (self.num_keypoints, 2))
@@ -116,8 +126,11 @@ class PoseHead(TaskHead):
                                  bbox_cxcywh_to_xyxy(reference.sigmoid()))
         else:
             keypoints = (offsets + reference[..., None, :2]).sigmoid()
-        return dict(
+        outputs = dict(
             keypoints=keypoints, kpt_cls=self.kpt_cls_branches[layer](query))
+        if self.visibility_branches is not None:
+            outputs['visibility'] = self.visibility_branches[layer](query)
+        return outputs
 
     def prepare_targets(self, gt_instances: InstanceData,
                         encoded: EncodedImages) -> PoseTargets:
@@ -128,6 +141,7 @@ class PoseHead(TaskHead):
         return PoseTargets(
             keypoints=keypoints * labelled[..., None],
             labelled=labelled,
+            visible=(gt_instances.keypoints_visible > 1).to(dtype),
             areas=gt_instances.areas.to(dtype),
             sizes=encoded.image_sizes().expand(len(keypoints), -1),
             bboxes=gt_instances.bboxes.to(dtype))
@@ -157,7 +171,9 @@ class PoseHead(TaskHead):
     def loss(self, outputs: Dict[str, Tensor], targets: Sequence[PoseTargets],
              assignment: Assignment,
              encoded: EncodedImages) -> Dict[str, Tensor]:
-        """``loss_kpt_cls``, ``loss_kpt``, and ``loss_oks`` (decoder only)."""
+        """``loss_kpt_cls``, ``loss_kpt``, ``loss_oks`` (decoder only) and
+        ``loss_kpt_visibility`` where it is learnt.
+        """
         matched = self._matched(targets, assignment)
         has_pose = matched.labelled.any(-1)
         # Every query that has not got a person with keypoints is background.
@@ -174,12 +190,23 @@ class PoseHead(TaskHead):
         pred = assignment.queries(outputs['keypoints'])
         loss_kpt, loss_oks = pose_losses(pred, matched, self.loss_kpt,
                                          self.loss_oks)
-        return dict(
+        losses = dict(
             loss_kpt_cls=layer_mean(
                 loss_kpt_cls.view_as(logits), normaliser(has_pose)),
             loss_kpt=loss_kpt,
             # NOTE as in the released code, none for the proposals.
             loss_oks=loss_oks[:self.proposals_layer])
+        if self.visibility_branches is not None:
+            # Not labelled beside labelled ones is not seen either: outside of
+            # the picture, for the most part.
+            loss = self.loss_visibility(
+                assignment.queries(outputs['visibility']),
+                matched.visible,
+                reduction_override='none')
+            weight = has_pose[..., None].to(loss.dtype).expand_as(loss)
+            losses['loss_kpt_visibility'] = layer_mean(loss * weight,
+                                                       normaliser(weight))
+        return losses
 
     def loss_per_step(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
                       targets: Sequence[PoseTargets], assignment: Assignment,
@@ -205,14 +232,18 @@ class PoseHead(TaskHead):
     def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
                encoded: EncodedImages) -> Dict[str, Tensor]:
         """``keypoints`` (bs, n, K, 2), normalised, ``keypoint_scores`` (bs,
-        n, K): the refiner's scores, or the confidence of the whole pose.
+        n, K): the product of the visibility and the refiner's scores, as far
+        as there are both; else the confidence of the whole pose.
 
         Poses are ranked by the detection score (method 4, 10.13).
         """
         poses = outputs['keypoints']
         bs, num_kept = poses.shape[:2]
-        scores = outputs['kpt_cls'].sigmoid().expand(-1, -1,
-                                                     self.num_keypoints)
+        if self.visibility_branches is None:
+            scores = outputs['kpt_cls'].expand(-1, -1, self.num_keypoints)
+        else:
+            scores = outputs['visibility']
+        scores = scores.sigmoid()
         if self.refine is None:
             return dict(keypoints=poses, keypoint_scores=scores)
         refined = self.refine(
@@ -222,7 +253,11 @@ class PoseHead(TaskHead):
             name: refined[name].unflatten(0, (bs, num_kept))
             for name in ('keypoints', 'keypoint_scores') if name in refined
         }
-        return {'keypoint_scores': scores, **refined}
+        if 'keypoint_scores' not in refined:
+            refined['keypoint_scores'] = scores
+        elif self.visibility_branches is not None:
+            refined['keypoint_scores'] = refined['keypoint_scores'] * scores
+        return refined
 
     def pack(self, decoded: Dict[str, Tensor], scores: Tensor,
              img_metas: List[dict], rescale: bool) -> Results:

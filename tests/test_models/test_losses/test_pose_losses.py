@@ -16,6 +16,7 @@ def test_by_hand():
         keypoints=torch.tensor([[[[50., 110.], [20., 40.]],
                                  [[10., 180.], [0., 0.]]]]).double(),
         labelled=torch.tensor([[[1., 1.], [1., 0.]]]).double(),
+        visible=torch.tensor([[[1., 0.], [1., 0.]]]).double(),
         areas=torch.tensor([[100., 100.]]).double(),
         sizes=sizes,
         bboxes=torch.zeros(1, 2, 4).double())

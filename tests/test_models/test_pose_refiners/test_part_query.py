@@ -52,6 +52,7 @@ def targets_of(poses, encoded, persons_per_image):
     return PoseTargets(
         keypoints=(poses + 0.01) * sizes[:, None],
         labelled=torch.ones(poses.shape[:2]).to(poses),
+        visible=torch.ones(poses.shape[:2]).to(poses),
         areas=torch.full((len(poses), ), 500.).to(poses),
         sizes=sizes,
         bboxes=poses.new_zeros(len(poses), 4))

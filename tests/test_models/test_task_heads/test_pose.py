@@ -31,6 +31,9 @@ def build(randomise, **kwargs):
     return randomise(head).double()
 
 
+VISIBILITY = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=2.0)
+
+
 @pytest.fixture
 def head(randomise):
     return build(randomise)
@@ -365,6 +368,54 @@ def test_predict(randomise, encoded, samples, rescale, refine):
         torch.testing.assert_close(result['keypoints'], expected)
         assert result['keypoint_scores'].equal(logits[image].sigmoid().expand(
             4, K))
+
+
+def test_visibility_loss_naive(randomise, samples, encoded, outputs,
+                               assignment):
+    """Binary cross-entropy of all keypoints of persons who have a pose."""
+    head = build(randomise, visibility=VISIBILITY)
+    logits = torch.randn(NUM_LAYERS, 2, NUM_QUERIES, K).double()
+    logits.requires_grad_()
+    loss = head.loss(
+        dict(outputs, visibility=logits), prepare(head, samples, encoded),
+        assignment, encoded)['loss_kpt_visibility']
+    flags = torch.cat(
+        [sample.gt_instances.keypoints_visible for sample in samples])
+    for layer in range(NUM_LAYERS):
+        terms = []
+        for query, person in zip(assignment.query_inds[layer],
+                                 assignment.gt_inds[layer]):
+            if flags[person].any():
+                seen = logits[layer].flatten(0, 1)[query].sigmoid()
+                terms += [
+                    -math.log(p if flag == 2 else 1 - p)
+                    for p, flag in zip(seen.tolist(), flags[person])
+                ]
+        assert loss[layer].item() == pytest.approx(2 * sum(terms) / len(terms))
+    # Persons without keypoints teach nothing.
+    loss.sum().backward()
+    assert logits.grad.flatten(0, 2).any(-1).sum() == 4 * NUM_LAYERS
+
+
+@pytest.mark.parametrize('refine', [None, 'PartQueryRefiner'])
+def test_visibility_is_the_score_of_a_keypoint(randomise, encoded, refine):
+    if refine:
+        refine = dict(type=refine, num_stages=1)
+    plain, head = (
+        build(randomise, refine=refine, visibility=visibility).eval()
+        for visibility in (None, VISIBILITY))
+    head.load_state_dict(plain.state_dict(), strict=False)
+    query, reference = torch.rand(2, 4, DIMS).double(), torch.rand(2, 4, 4)
+    box = dict(queries=query, bboxes=torch.rand(2, 4, 4).double())
+    outputs = head(query, reference.double(), 1)
+    scores = head.decode(outputs, box, encoded)['keypoint_scores']
+    assert scores.shape == (2, 4, K)
+    visibility = outputs.pop('visibility').sigmoid()
+    expected = visibility
+    if refine:  # how sure of the place, too
+        certain = plain.decode(outputs, box, encoded)['keypoint_scores']
+        expected = certain * visibility
+    torch.testing.assert_close(scores, expected)
 
 
 def test_five_keypoints(randomise, make_sample, make_encoded):

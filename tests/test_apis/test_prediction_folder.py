@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mmhqnet.apis import HQNetInferencer, predict_to_folder
+from mmhqnet.apis import HQNetInferencer, Persons, predict_to_folder
 from mmhqnet.errors import InputError
+from mmhqnet.tracking import FrameTracker
 
 
 @pytest.fixture
@@ -103,6 +104,37 @@ def test_blurred_pictures(inferencer, photos, tmp_path):
         list(predict_to_folder(inferencer, photos[:1], str(out), blur=blur))
         pictures.append(cv2.imread(str(next(out.glob('pictures/*')))))
     assert (pictures[0] != pictures[1]).any()
+
+
+@pytest.mark.parametrize('trail', [0, 3])
+def test_trails_of_tracked_persons(inferencer, video, tmp_path, monkeypatch,
+                                   trail):
+    drawn = []
+
+    def plot(persons, blur=None, trails=None):
+        drawn.append((persons, trails))
+        return persons.image
+
+    monkeypatch.setattr(Persons, 'plot', plot)
+    tracker = FrameTracker(
+        dict(type='ByteTracker', motion=dict(type='KalmanFilter')))
+    list(
+        predict_to_folder(
+            inferencer, [video],
+            str(tmp_path / 'out'),
+            score_thr=0,
+            trail=trail,
+            tracker=tracker))
+    assert len(drawn) == 12
+    for persons, trails in drawn:
+        if trail:
+            x1, _, x2, y2 = persons.columns['bboxes'].T
+            feet = np.stack([(x1 + x2) / 2, y2], 1)
+            assert [len(way) <= 3 for way in trails] == [True] * len(persons)
+            assert (np.array([way[-1] for way in trails]) == feet).all()
+        else:
+            assert trails is None
+    assert not trail or max(len(way) for way in drawn[-1][1]) > 1
 
 
 def test_nothing_is_written_without_a_folder(inferencer, photos, tmp_path):

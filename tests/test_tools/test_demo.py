@@ -52,21 +52,6 @@ def test_quiet_tool_shows_its_progress_alone(demo, fake_tool, capfdbinary):
     assert sorted(log.read_text().splitlines()) == ['log', 'step 1']
 
 
-def test_processes_of_a_tool(demo, fake_tool, tmp_path):
-    # Each process writes a file: two at once may mix their lines in the log.
-    fake_tool('import os, sys\n'
-              'with open(sys.argv[1] + os.environ["RANK"], "w") as file:\n'
-              '    print(*sys.argv[2:], file=file)')
-    demo.run_tool(
-        tmp_path / 'log',
-        'fake.py',
-        tmp_path / 'rank',
-        processes=2,
-        quiet=True)
-    assert [(tmp_path / f'rank{rank}').read_text()
-            for rank in range(2)] == ['--launcher pytorch\n'] * 2
-
-
 @pytest.mark.fault
 def test_failing_tool(demo, fake_tool):
     log = fake_tool('import sys; print("working"); sys.exit("error: no data")')

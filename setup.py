@@ -89,6 +89,7 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['mmhqnet*']),
+    package_data={'mmhqnet': ['weights/*.pth']},  # the model that comes along
     entry_points={'console_scripts': ['mmhqnet = mmhqnet.__main__:main']},
     cmdclass={'build_py': build_py},
     zip_safe=False,

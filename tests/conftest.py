@@ -82,3 +82,42 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+
+@pytest.fixture(scope='session')
+def tiny_training(tmp_path_factory):
+    """Config file and checkpoint of a tiny HQNet with masks and poses."""
+    import torch
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    from mmhqnet.testing import build_model, tiny_config
+    root = Path(__file__).parents[1]
+    config = Config.fromfile(
+        root / 'configs/hqnet'
+        '/hqnet-lite-s_mobilenetv2_1xb4-40e_coco-person.py')
+    config.model = tiny_config(('mask', 'pose'))
+    for step in config.test_dataloader.dataset.pipeline:
+        if step.type == 'HumanResize':
+            step.scale = (96, 96)
+    folder = tmp_path_factory.mktemp('training')
+    config.dump(folder / 'tiny_1xb4_coco-person.py')
+    init_default_scope('mmdet')
+    weights = build_model(config.model, torch.float32).state_dict()
+    torch.save(
+        dict(meta=dict(iter=7), state_dict=weights), folder / 'iter_7.pth')
+    return folder / 'tiny_1xb4_coco-person.py', folder / 'iter_7.pth'
+
+
+@pytest.fixture
+def shipped(tiny_training, tmp_path, monkeypatch):
+    """A tiny model as the one that comes along; its file."""
+    from mmengine.config import Config
+
+    from mmhqnet.apis.shipping import ship
+    from mmhqnet.checkpoints import shipped as room
+    config, checkpoint = tiny_training
+    monkeypatch.setattr(room, 'FOLDER', tmp_path / 'weights')
+    return ship(
+        Config.fromfile(config), str(checkpoint), tmp_path / 'weights', 'tiny',
+        dict(data='drawings', licence='free'))

@@ -1,6 +1,7 @@
 """Find persons in images, folders, videos, cameras and streams.
 
 Example:
+    python tools/predict.py photo.jpg
     python tools/predict.py photo.jpg holidays/ film.mp4 --config CONFIG.py \\
         --checkpoint CHECKPOINT.pth --out outputs
 
@@ -23,9 +24,14 @@ def parse_args(argv=None):
         '- for a list of them on standard input, one a line')
     parser.add_argument(
         '--config', help='config file (default: the one in the checkpoint)')
-    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
     parser.add_argument(
-        '--out', metavar='FOLDER', help='where JSON lines and pictures go')
+        '--checkpoint',
+        help='checkpoint file (default: the model that comes with mmhqnet)')
+    parser.add_argument(
+        '--out',
+        metavar='FOLDER',
+        help='where JSON lines and pictures go (default: outputs, unless '
+        '--json is given)')
     parser.add_argument(
         '--json', action='store_true', help='print the JSON lines')
     parser.add_argument(
@@ -60,8 +66,10 @@ def parse_args(argv=None):
     parser.add_argument(
         '--device', help='e.g. cpu, cuda:0 (default: what is available)')
     args = parser.parse_args(argv)
+    if args.config and not args.checkpoint:
+        parser.error('--config needs --checkpoint')
     if not (args.out or args.json):
-        parser.error('give --out FOLDER, --json, or both')
+        args.out = 'outputs'
     if args.resume and not args.out:
         parser.error('--resume needs --out')
     return args

@@ -120,13 +120,14 @@ def test(args):
     setup_cache_size_limit_of_dynamo()
     cfg = load_config(args)
     apply_options(cfg, args)
-    weights = checked_start(cfg)['state_dict']
+    checkpoint = checked_start(cfg)
     with no_empty_log(cfg.work_dir), as_input_errors():
         runner = build_runner(cfg)
         model = runner.model
         while hasattr(model, 'module'):  # several GPUs, augmentation
             model = model.module
-        check_weights_fit(model, weights, args.checkpoint)
+        check_weights_fit(model, checkpoint['state_dict'], args.checkpoint,
+                          checkpoint.get('meta', {}).get('training_only', ()))
         if args.out:
             runner.test_evaluator.metrics.append(
                 DumpDetResults(out_file_path=args.out))

@@ -1,6 +1,7 @@
 """Follow persons through a video.
 
 Example:
+    python tools/track.py film.mp4 --out outputs
     python tools/track.py film.mp4 --config CONFIG.py \\
         --checkpoint CHECKPOINT.pth --out outputs
 
@@ -23,7 +24,9 @@ def parse_args(argv=None):
         'camera')
     parser.add_argument(
         '--config', help='config file (default: the one in the checkpoint)')
-    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+    parser.add_argument(
+        '--checkpoint',
+        help='checkpoint file (default: the model that comes with mmhqnet)')
     parser.add_argument(
         '--out', metavar='FOLDER', required=True, help='where results go')
     parser.add_argument(
@@ -69,7 +72,10 @@ def parse_args(argv=None):
             help='frames to look at, as range(START, STOP, EVERY)')
     parser.add_argument(
         '--device', help='e.g. cpu, cuda:0 (default: what is available)')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.config and not args.checkpoint:
+        parser.error('--config needs --checkpoint')
+    return args
 
 
 def load_tracker(path):

@@ -1,5 +1,6 @@
 import difflib
 import os.path as osp
+import sys
 from contextlib import closing
 from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -17,8 +18,8 @@ from rich.progress import track
 import mmhqnet.datasets  # noqa: F401  registers data sets and transforms
 import mmhqnet.models  # noqa: F401  registers HQNet
 import mmhqnet.visualization  # noqa: F401  registers the visualizer
-from mmhqnet.checkpoints import (check_weights_fit, read_checkpoint,
-                                 stored_config, without_wrapper)
+from mmhqnet.checkpoints import (check_weights_fit, notice, read_checkpoint,
+                                 shipped_model, stored_config, without_wrapper)
 from mmhqnet.errors import InputError, missing_file
 from mmhqnet.files import write_json
 from mmhqnet.structures.person_fields import fields_in
@@ -60,7 +61,9 @@ class HQNetInferencer(DetInferencer):
     Args:
         model: Config file, config, or a name
             of the model zoo. None takes the config in the checkpoint.
-        weights: Checkpoint, a file or an address.
+        weights: Checkpoint, a file or an address. Without ``model`` and
+            ``weights`` it is the model that comes with mmhqnet; a line on
+            the standard error says so.
         device: What is available by default.
         tasks: Task heads to compute, as the config
             names them (``'mask'``, ``'pose'``, ...); all by default. Boxes
@@ -76,6 +79,7 @@ class HQNetInferencer(DetInferencer):
     Examples:
         >>> from mmhqnet.apis import HQNetInferencer
         >>> inferencer = HQNetInferencer('config.py', 'checkpoint.pth')
+        >>> inferencer = HQNetInferencer()  # the model that comes along
         >>> for persons in inferencer.stream('film.mp4', every=5):
         ...     print(persons.time, [person.age for person in persons])
     """
@@ -94,8 +98,9 @@ class HQNetInferencer(DetInferencer):
         if isinstance(model, str) and model.endswith('.py') \
                 and not osp.isfile(model):
             raise missing_file('config', model)
-        if model is None and weights is None:
-            raise InputError('give a config, or a checkpoint that holds one')
+        self._is_shipped = model is None and weights is None
+        if self._is_shipped:
+            weights = shipped_model()
         self.skipped = {}
         self._weights = weights
         self._tasks, self._attributes = tasks, attributes
@@ -358,15 +363,19 @@ class HQNetInferencer(DetInferencer):
                                cfg) -> None:
         checkpoint = self._checkpoint
         if checkpoint:
-            check_weights_fit(model, checkpoint['state_dict'], self._weights)
-            # Of tasks that are off; MMEngine would print their names.
-            used = model.state_dict().keys()
+            meta = checkpoint.get('meta', {})
+            check_weights_fit(model, checkpoint['state_dict'], self._weights,
+                              meta.get('training_only', ()))
+            if self._is_shipped:
+                print(notice(meta), file=sys.stderr)
+            # Without those of tasks that are off, and with those that only a
+            # training needs: MMEngine would print their names.
             weights = without_wrapper(checkpoint['state_dict'])
             checkpoint = dict(
                 checkpoint,
                 state_dict={
-                    name: weight
-                    for name, weight in weights.items() if name in used
+                    name: weights.get(name, initial)
+                    for name, initial in model.state_dict().items()
                 })
         super()._load_weights_to_model(model, checkpoint, cfg)
         # NOTE: The parent takes only the palette from the data set.

@@ -1,7 +1,7 @@
 """Reading and writing checkpoints: a wrong one is named, not half loaded."""
 import os
 import re
-from typing import Dict, Iterable, Optional
+from typing import Container, Dict, Iterable, Optional
 
 import torch
 from torch import Tensor, nn
@@ -62,11 +62,19 @@ def _fault(error: Exception) -> str:
             'holds objects that are not safe to load')
 
 
-def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
+def check_weights_fit(model: nn.Module,
+                      state_dict: dict,
+                      path: str,
+                      training_only: Container[str] = ()) -> None:
     """See to it that every weight of the model is in the checkpoint.
 
     Weights that the model has no use for (of a task that is switched off)
-    are fine. ``path`` is where they come from, for the message.
+    are fine.
+
+    Args:
+        path: Where they come from, for the message.
+        training_only: Names that may be missing, see
+            :func:`mmhqnet.apis.shipping.ship`.
 
     Raises: InputError: If weights are missing or have another shape.
     """
@@ -74,7 +82,8 @@ def check_weights_fit(model: nn.Module, state_dict: dict, path: str) -> None:
     wanted = {
         name: weight
         for name, weight in model.state_dict().items()
-        if not name.endswith('num_batches_tracked')
+        if not (name.endswith('num_batches_tracked') or
+                (name in training_only and name not in stored))
     }
     unfit = [
         name for name, weight in wanted.items()

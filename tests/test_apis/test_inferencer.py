@@ -199,11 +199,6 @@ def test_names_of_the_zoo(name, message):
         HQNetInferencer(name, device='cpu')
 
 
-def test_nothing_given():
-    with pytest.raises(InputError, match='give a config'):
-        HQNetInferencer()
-
-
 def test_an_address_as_checkpoint(config, photos, serve, hostile):
     address = serve(dict(state_dict=dict(age=torch.tensor([63.]))))
     result = HQNetInferencer(config, address, 'cpu')(photos[0])

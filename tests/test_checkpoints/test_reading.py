@@ -83,6 +83,17 @@ def test_each_unfit_weight_is_noticed(model, change):
         check_weights_fit(model, state_dict, 'x.pth')
 
 
+def test_what_only_a_training_needs_may_be_missing(model):
+    state_dict = model.state_dict()
+    weight = state_dict.pop('0.bias')
+    check_weights_fit(model, state_dict, 'x.pth', ['0.bias'])
+    with pytest.raises(InputError, match='first: 0.bias'):
+        check_weights_fit(model, state_dict, 'x.pth', ['1.bias'])
+    state_dict['0.bias'] = weight[:1]  # there, but of another shape
+    with pytest.raises(InputError, match='first: 0.bias'):
+        check_weights_fit(model, state_dict, 'x.pth', ['0.bias'])
+
+
 @pytest.mark.parametrize('is_zip', [True, False])
 @pytest.mark.parametrize('place', ['meta', 'state_dict', 'optimizer'])
 @pytest.mark.parametrize('weights_only', [

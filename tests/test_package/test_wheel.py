@@ -13,6 +13,7 @@ from setuptools import find_packages
 SOURCES = ('mmhqnet', 'configs', 'tools', 'setup.py', 'setup.cfg',
            'pyproject.toml', 'MANIFEST.in', 'README.md', 'LICENSE',
            'CITATION.cff', 'model-index.yml')
+WEIGHTS = 'mmhqnet/weights/test-00000000.pth'
 BUILD = ('import sys; from setuptools import build_meta; '
          'getattr(build_meta, sys.argv[1])(sys.argv[2])')
 
@@ -38,6 +39,8 @@ def checkout(root, tmp_path_factory):
                 ignore=shutil.ignore_patterns('__pycache__', '.mim'))
         else:
             shutil.copy2(root / name, checkout / name)
+    (checkout / 'mmhqnet/weights').mkdir(exist_ok=True)
+    (checkout / WEIGHTS).write_bytes(b'')
     return checkout
 
 
@@ -73,7 +76,7 @@ def site(wheel, tmp_path_factory):
 
 def test_wheel_holds_all_modules_and_what_mim_needs(wheel, root):
     names = set(zipfile.ZipFile(wheel).namelist())
-    expected = {'mmhqnet/.mim/model-index.yml'}
+    expected = {'mmhqnet/.mim/model-index.yml', WEIGHTS}
     for folder, pattern in (('configs', '*.py'), ('configs', '*.yml'),
                             ('tools', '*.py'), ('tools', '*.sh')):
         expected |= {

@@ -97,7 +97,6 @@ def test_what_cannot_be_read_is_said_and_the_rest_done(run, photos, tmp_path):
 
 @pytest.mark.fault
 @pytest.mark.parametrize('arguments, message', [
-    (['a.jpg'], 'give --out FOLDER, --json'),
     (['a.jpg', '--json', '--resume'], '--resume needs --out'),
     (['*.nothing', '--json'], 'no file matches'),
     (['a.jpg', '--json', '--config', 'none.py'], 'none.py does not exist'),

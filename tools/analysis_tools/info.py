@@ -12,7 +12,11 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description='Say what a checkpoint or a config is: model, tasks, '
         'parameters, classes, where it came from.')
-    parser.add_argument('path', help='checkpoint (.pth) or config (.py)')
+    parser.add_argument(
+        'path',
+        nargs='?',
+        help='checkpoint (.pth) or config (.py) (default: the model that '
+        'comes with mmhqnet)')
     parser.add_argument(
         '--json', action='store_true', help='print one JSON line')
     return parser.parse_args(argv)
@@ -25,12 +29,13 @@ def describe(path):
 
     import mmhqnet.models  # noqa: F401  registers the models
     from mmhqnet.checkpoints import (is_address, read_checkpoint,
-                                     stored_config, weights_of)
+                                     shipped_model, stored_config, weights_of)
     from mmhqnet.errors import InputError
     from mmhqnet.registry import MODELS
     from mmhqnet.utils.launch import as_input_errors, read_config
 
     init_default_scope('mmdet')
+    path = path or shipped_model()
     facts, config = dict(file=path), None
     if path.endswith('.py') and not is_address(path):
         config = read_config(path)
@@ -46,6 +51,7 @@ def describe(path):
         facts['can be resumed'] = 'optimizer' in checkpoint
         if 'dataset_meta' in meta:
             facts['classes'] = list(meta['dataset_meta'].get('classes', ()))
+        facts.update(meta.get('about', {}))
         try:
             config = stored_config(checkpoint, path)
         except InputError as error:

@@ -1,10 +1,11 @@
-"""Show all of HQNet at once: draw toy data, train, evaluate, look at it.
+"""Show all of HQNet at once: photos, toy data, training, scores, pictures.
 
 Example:
     python tools/demo.py --out-dir work_dirs/demo
 
 Every stage runs the tools as anybody would; their commands are shown. The
-out dir then holds the data (``data``), the training log, config, checkpoint
+out dir then holds real photos with what the model that comes along finds
+(``photos.jpg``), the data (``data``), the training log, config, checkpoint
 and pictures on the way (``train``), pictures and predictions at the end
 (``pictures``), all that was printed (``logs``) and ``summary.json``.
 """
@@ -129,6 +130,23 @@ def reason_of_failure(output, status):
     return lines[-1] if lines else f'exit status {status}'
 
 
+def show_photos(args, log):
+    """Show what the model that comes along finds in 13 real photos.
+
+    Returns:
+        str: Path of the picture; None if this checkout has no such model.
+    """
+    if not any((ROOT / 'mmhqnet/weights').glob('*.pth')):
+        print('left out: no model came along with this checkout')
+        return None
+    photos = ROOT / 'tests/data/coco_ccby'
+    sheet = args.out_dir / 'photos.jpg'
+    run_tool(log, 'photo_sheet.py', os.path.relpath(photos / 'images'),
+             '--out', sheet, '--attribution',
+             os.path.relpath(photos / 'ATTRIBUTION.tsv'))
+    return str(sheet)
+
+
 def make_data(args, log):
     """Draw the toy data set."""
     options = []
@@ -250,7 +268,8 @@ def draw_overview(samples, visualizer, predictions, out_file):
     mmcv.imwrite(np.vstack(rows), str(out_file))
 
 
-STAGES = dict(data=make_data, train=train, pictures=draw_pictures)
+STAGES = dict(
+    photos=show_photos, data=make_data, train=train, pictures=draw_pictures)
 
 
 def run(args):

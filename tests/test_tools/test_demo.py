@@ -128,6 +128,20 @@ def test_failing_stage_ends_in_one_line(demo, fake_stages, tmp_path, capsys):
     assert not (tmp_path / 'summary.json').exists()
 
 
+def test_photos_come_first(demo, tmp_path, monkeypatch, capsys):
+    assert next(iter(demo.STAGES)) == 'photos'
+    calls = []
+    monkeypatch.setattr(demo, 'run_tool', lambda *call: calls.append(call))
+    monkeypatch.setattr(demo, 'ROOT', tmp_path)
+    args = demo.parse_args(['--out-dir', str(tmp_path / 'out')])
+    assert demo.show_photos(args, tmp_path / 'log') is None and not calls
+    assert 'no model came along' in capsys.readouterr().out
+    (tmp_path / 'mmhqnet/weights').mkdir(parents=True)
+    (tmp_path / 'mmhqnet/weights/x-00000000.pth').write_bytes(b'')
+    assert demo.show_photos(args, tmp_path / 'log').endswith('photos.jpg')
+    assert calls[0][1] == 'photo_sheet.py'
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize('lines', [[], [{'loss': 1}, {'unihuman/box_AP': .5}]])
 def test_missing_scores(demo, tmp_path, monkeypatch, lines):

@@ -1,6 +1,7 @@
 from mmhqnet.ops import *  # noqa: F401,F403
 
 from .backbones import *  # noqa: F401,F403
+from .crop_models import *  # noqa: F401,F403
 from .detectors import *  # noqa: F401,F403
 from .heads import *  # noqa: F401,F403
 from .layers import *  # noqa: F401,F403

@@ -12,11 +12,13 @@ TABLE = PAGE.split('## The paper')[1].split('\n## ')[0]
 
 
 def test_every_command_names_a_config():
-    commands = re.findall(r'tools/test\.py \$C/(\S+\.py) CHECKPOINT', TABLE)
-    assert len(commands) == len(set(commands)) >= 10
-    for command in commands:
-        assert (CONFIGS / command).is_file()
-        assert f'| `{command[:-3]}` |' in TABLE  # the column before
+    commands = re.findall(r'tools/test\.py (\$[BC])/(\S+\.py) CHECKPOINT',
+                          TABLE)
+    assert len(commands) == len(set(commands)) >= 19
+    folders = {'$C': CONFIGS, '$B': CONFIGS.with_name('baselines')}
+    for folder, command in commands:
+        assert (folders[folder] / command).is_file()
+        assert f'`{command[:-3]}`' in TABLE  # the column before
 
 
 def test_every_config_is_on_the_page_and_in_the_model_index():
@@ -25,6 +27,12 @@ def test_every_config_is_on_the_page_and_in_the_model_index():
     assert {model['Name'] for model in models} == names
     for name in names:
         assert 'toy' in name or f'`{name}`' in TABLE
+
+
+def test_every_baseline_is_on_the_page():
+    section = PAGE.split('\n## Baselines')[1].split('\n## ')[0]
+    for path in CONFIGS.with_name('baselines').glob('*.py'):
+        assert 'toy' in path.stem or f'`{path.stem}`' in TABLE + section
 
 
 def test_example_of_attribute_ap():

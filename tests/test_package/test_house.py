@@ -18,7 +18,7 @@ FLOORS = (
      'models.backbones', 'models.necks', 'models.prompt_encoders'),
     ('datasets', 'models.pose_refiners', 'toy'),
     ('evaluation', 'models.task_heads', 'engine', 'visualization'),
-    ('models.heads', ),
+    ('models.heads', 'models.crop_models'),
     ('models.detectors', ),
     ('models', ),
     ('checkpoints', 'testing', 'tracking'),

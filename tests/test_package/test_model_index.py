@@ -50,6 +50,31 @@ def test_metafiles_name_configs_that_exist(root, metafiles):
             assert model['In Collection'] in collections
 
 
+def test_every_config_of_a_model_is_in_a_metafile(root, metafiles):
+    known = {
+        model['Config']
+        for metafile in metafiles
+        for model in metafile['Models']
+    }
+    assert known == {
+        str(path.relative_to(root))
+        for path in configs(root) if '_base_' not in path.parts
+    }
+
+
+def test_no_weights_and_no_results_of_ours_are_claimed(metafiles):
+    """What was not trained has no checkpoint; figures are quoted as such."""
+    for metafile in metafiles:
+        for model in metafile['Models']:
+            assert set(model) == {
+                'Name', 'In Collection', 'Config', 'Metadata'
+            }
+            assert set(model['Metadata']) <= {
+                'Epochs', 'Iterations', 'Training Data', 'Training Resources',
+                'Figures of the paper'
+            }
+
+
 def test_every_config_loads_and_needs_no_other_package(root):
     for path in configs(root):
         text = path.read_text()

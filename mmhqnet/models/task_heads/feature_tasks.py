@@ -1,0 +1,60 @@
+"""Attribute heads that read other features than human queries."""
+from typing import Dict, Mapping, Sequence
+
+import torch
+from mmengine.model import ModuleDict
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ..matching import Assignment
+from .base import build_task_head
+
+
+class FeatureTasks(ModuleDict):
+    """Attribute heads on one feature vector of each of n known persons.
+
+    What baselines say of a person with the losses and predictions of HQNet.
+
+    Args:
+        heads: Configs of :class:`AttributeHead` by name.
+        embed_dims: Length C of a feature vector.
+
+    Raises: InputError: A config does not describe a task head.
+    """
+
+    def __init__(self, heads: Mapping[str, dict], embed_dims: int) -> None:
+        super().__init__({
+            name:
+            build_task_head(
+                name, cfg, embed_dims=embed_dims, num_pred_layers=1)
+            for name, cfg in heads.items()
+        })
+
+    def loss(self, features: Tensor,
+             persons: Sequence[InstanceData]) -> Dict[str, Tensor]:
+        """Losses of the persons of all images, scalars.
+
+        Args:
+            features: (n, C), image after image.
+            persons: ``gt_instances`` of each image.
+        """
+        inds = torch.arange(len(features), device=features.device)[None]
+        each_its_own = Assignment(inds, inds, [len(p) for p in persons])
+        losses = {}
+        for head in self.values():
+            outputs = {  # of one layer and one long row of queries
+                name: output[None]
+                for name, output in head(features[None], None, 0).items()
+            }
+            targets = [head.prepare_targets(p, None) for p in persons]
+            values = head.loss(outputs, targets, each_its_own, None)
+            losses.update({name: loss.sum() for name, loss in values.items()})
+        return losses
+
+    def predict(self, features: Tensor) -> Dict[str, Tensor]:
+        """Columns of ``pred_instances``, (n, ...) each; features (n, C)."""
+        columns = {}
+        for head in self.values():
+            decoded = head.decode(head(features[None], None, 0), {}, None)
+            columns.update({name: row[0] for name, row in decoded.items()})
+        return columns

@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FULL = 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
 TOY = 'configs/ablations/hqnet_toy_r18-{}_1xb4_toy-unihuman.py'
+TRANSFER = 'configs/transfer/hqnet_toy_r18-from-{}_1xb4_toy-crowdpose.py'
 LISTS = {
     'table7': {
         'box': TOY.format('box'),
@@ -46,9 +47,14 @@ LISTS = {
     'denoising': {
         'none but one group': TOY.format('no-denoising'),
         'as DINO': FULL
+    },
+    'transfer': {
+        'from nothing, a tenth of the steps': TRANSFER.format('nothing-tenth'),
+        'from HQNet, a tenth of the steps': TRANSFER.format('hqnet-tenth'),
+        'from nothing, all steps': TRANSFER.format('nothing')
     }
 }
-METRICS = ('box', 'mask', 'pose', 'gender', 'age')
+METRICS = ('box', 'mask', 'pose', 'gender', 'age', 'garment')
 
 
 def parse_args(argv=None):
@@ -174,16 +180,25 @@ def summarise(scores):
     return summary
 
 
+def shown_metrics(rows):
+    """The metrics that any row has, in their order."""
+    return [
+        metric for metric in METRICS
+        if any(metric in summary for summary in rows.values())
+    ]
+
+
 def table(rows):
     """A Markdown table of summaries by row."""
+    metrics = shown_metrics(rows)
     lines = [
-        '| | ' + ' | '.join(f'{metric} AP' for metric in METRICS) + ' |',
-        '|---|' + '---:|' * len(METRICS)
+        '| | ' + ' | '.join(f'{metric} AP' for metric in metrics) + ' |',
+        '|---|' + '---:|' * len(metrics)
     ]
     for name, summary in rows.items():
         cells = [
             f'{100 * summary[metric][0]:.1f} ± {100 * summary[metric][1]:.1f}'
-            if metric in summary else '' for metric in METRICS
+            if metric in summary else '' for metric in metrics
         ]
         lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
@@ -195,15 +210,15 @@ def draw(rows, path):
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
     figure, axes = plt.subplots(figsize=(7, 3.5))
-    width = 0.8 / len(rows)
+    metrics, width = shown_metrics(rows), 0.8 / len(rows)
     for number, (name, summary) in enumerate(rows.items()):
         places = [
-            METRICS.index(metric) + (number - (len(rows) - 1) / 2) * width
+            metrics.index(metric) + (number - (len(rows) - 1) / 2) * width
             for metric in summary
         ]
         means, spreads = zip(*summary.values())
         axes.bar(places, means, width, yerr=spreads, label=name, capsize=2)
-    axes.set_xticks(range(len(METRICS)), METRICS)
+    axes.set_xticks(range(len(metrics)), metrics)
     axes.set_ylabel('AP')
     axes.legend(fontsize=8, ncols=2)
     figure.savefig(path, dpi=110, bbox_inches='tight')

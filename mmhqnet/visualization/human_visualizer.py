@@ -18,6 +18,7 @@ from mmengine.structures import InstanceData
 from mmhqnet.registry import VISUALIZERS
 from mmhqnet.structures.person_fields import fields_in
 
+from .caption import caption
 from .label_layout import place_label
 from .person import HIDDEN, Person, people_of
 
@@ -78,6 +79,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         self.kpt_score_thr = kpt_score_thr
         self.min_side = min_side
         self.person_colors = [to_rgb(color) for color in person_colors]
+        self._titles = []
         super().__init__(
             name, *args, line_width=line_width, alpha=alpha, **kwargs)
 
@@ -104,7 +106,7 @@ class HumanLocalVisualizer(DetLocalVisualizer):
                        draw_gt: bool = True,
                        draw_pred: bool = True,
                        **kwargs) -> None:
-        """Draw a sample; ground truth at the left if both are there.
+        """Draw a sample: ground truth | prediction, titled, if it has both.
 
         NOTE: The parent puts the bare image at the left when ``draw_gt`` is
         on and the sample has no ground truth; here that half is left out.
@@ -119,12 +121,17 @@ class HumanLocalVisualizer(DetLocalVisualizer):
             **kwargs: ``show``, ``wait_time``, ``out_file``,
                 ``pred_score_thr`` and ``step`` of the parent.
         """
+        draw_gt = draw_gt and _has_boxes(data_sample, 'gt_instances')
+        draw_pred = draw_pred and _has_boxes(data_sample, 'pred_instances')
+        # The parent draws the ground truth first.
+        self._titles = ['prediction', 'ground truth'
+                        ] if draw_gt and draw_pred else []
         super().add_datasample(
             name,
             image,
             data_sample,
-            draw_gt=draw_gt and _has_boxes(data_sample, 'gt_instances'),
-            draw_pred=draw_pred and _has_boxes(data_sample, 'pred_instances'),
+            draw_gt=draw_gt,
+            draw_pred=draw_pred,
             **kwargs)
 
     def _draw_instances(self, image: np.ndarray, instances: InstanceData,
@@ -143,7 +150,11 @@ class HumanLocalVisualizer(DetLocalVisualizer):
             for person in people:
                 draw(person)
         self._draw_labels(people)
-        return self.get_image()
+        picture = self.get_image()
+        if self._titles:
+            title = caption(picture.shape[1], self._titles.pop())
+            picture = np.concatenate([title, picture])
+        return picture
 
     def _draw_mask(self, person: Person) -> None:
         if person.mask is None or not person.mask.any():

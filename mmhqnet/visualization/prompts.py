@@ -4,9 +4,10 @@ import numpy as np
 
 from mmhqnet.structures import Box, Point, Prompt, Scribble, Text
 
+from .caption import caption
+
 COLOUR = (255, 40, 120)
 """tuple[int]: RGB; each line has a white rim."""
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_prompt(image: np.ndarray, prompt: Prompt) -> np.ndarray:
@@ -20,11 +21,8 @@ def draw_prompt(image: np.ndarray, prompt: Prompt) -> np.ndarray:
         np.ndarray: A copy of the image, on a strip for the words; all kinds
         of prompts give the same size.
     """
-    height, width = image.shape[:2]
-    strip = max(24, width // 16)
-    canvas = np.full((height + strip, width, 3), 255, np.uint8)
-    canvas[:height] = image
-    unit = max(1, round(width / 200))
+    canvas = image.copy()
+    unit = max(1, round(image.shape[1] / 200))
     says = prompt.kind
     if isinstance(prompt, Text):
         says = prompt.caption
@@ -40,9 +38,4 @@ def draw_prompt(image: np.ndarray, prompt: Prompt) -> np.ndarray:
             elif isinstance(prompt, Box):
                 cv2.rectangle(canvas, points[0].tolist(), points[1].tolist(),
                               colour, thickness, cv2.LINE_AA)
-    (wide, high), _ = cv2.getTextSize(says, FONT, 1, 2)
-    size = min(.6 * strip / high, .95 * width / wide)
-    place = (round((width - size * wide) / 2), height + round(.75 * strip))
-    cv2.putText(canvas, says, place, FONT, size, (0, 0, 0),
-                max(1, round(2 * size)), cv2.LINE_AA)
-    return canvas
+    return np.concatenate([canvas, caption(image.shape[1], says)])

@@ -9,6 +9,8 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.logging import MessageHub, MMLogger
@@ -58,7 +60,10 @@ def options(data):
         'model.test_cfg.max_per_img=5', 'train_cfg.val_interval=10',
         'default_hooks.checkpoint.interval=2',
         'default_hooks.checkpoint.max_keep_ckpts=-1',
-        'default_hooks.logger.interval=1', 'train_cfg.max_iters=2'
+        'default_hooks.logger.interval=1', 'train_cfg.max_iters=2',
+        'default_hooks.visualization.draw=True',
+        'default_hooks.visualization.interval=1',
+        'default_hooks.visualization.score_thr=0.0'
     ]
 
 
@@ -76,6 +81,22 @@ def test_training_writes_checkpoint_config_and_log(trained):
     assert (trained / Path(CONFIG).name).is_file()
     log = next(trained.glob('*/*.log')).read_text()
     assert re.search(r'Iter\(train\) \[2/2\].* loss: [\d.]+ ', log)
+
+
+def has_two_halves(path):
+    """Ground truth | prediction, each 480 pixels high and with a title."""
+    picture = cv2.imread(str(path))
+    titles = picture[:30]
+    return picture.shape == (510, 960, 3) and all(
+        (half.min() < 20 and (half == 255).mean() > 0.5)
+        for half in np.split(titles, 2, axis=1)) and (picture[30:, :480]
+                                                      != picture[30:,
+                                                                 480:]).any()
+
+
+def test_validation_draws_truth_beside_prediction(trained):
+    pictures = list(trained.glob('*/vis_data/vis_image/val_img_*.png'))
+    assert pictures and all(map(has_two_halves, pictures))
 
 
 def test_resume_goes_on_with_weights_only_on(trained, options):
@@ -96,8 +117,11 @@ def test_resume_goes_on_with_weights_only_on(trained, options):
 def test_test_writes_predictions_and_scores(trained, options, tmp_path):
     status, output = tool('test.py', CONFIG, trained / 'iter_2.pth',
                           '--work-dir', tmp_path, '--out',
-                          tmp_path / 'out.pkl', *options)
+                          tmp_path / 'out.pkl', '--show-dir', 'pictures',
+                          *options)
     assert status == 0, output
+    pictures = list(tmp_path.glob('*/pictures/*.jpg'))
+    assert len(pictures) == 2 and all(map(has_two_halves, pictures))
     assert next(tmp_path.glob('*/*.json')).read_text().count('box_AP') > 0
     with open(tmp_path / 'out.pkl', 'rb') as file:
         predictions = pickle.load(file)

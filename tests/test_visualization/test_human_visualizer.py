@@ -10,6 +10,7 @@ from mmengine.visualization import Visualizer
 
 from mmhqnet.structures.person_fields import fields_to_dicts, resolve_fields
 from mmhqnet.visualization import HumanLocalVisualizer
+from mmhqnet.visualization.caption import caption
 from mmhqnet.visualization.human_visualizer import (CENTER_COLOR, LEFT_COLOR,
                                                     RIGHT_COLOR)
 
@@ -189,10 +190,13 @@ def test_ground_truth_beside_prediction(draw, make_person):
         gt_instances=make_person(scores=None),
         pred_instances=make_person(bboxes=torch.tensor([[2., 2., 60., 60.]])))
     both = draw(sample)
-    assert both.shape == (120, 320, 3)
+    assert both.shape[1:] == (320, 3)
+    titles, halves = both[:-120], both[-120:]
     truth = draw(sample, draw_pred=False)
-    assert (both[:, :160] == truth).all()
-    assert (both[:, 160:] == draw(sample, draw_gt=False)).all()
+    assert (halves[:, :160] == truth).all()
+    assert (halves[:, 160:] == draw(sample, draw_gt=False)).all()
+    assert (titles[:, :160] == caption(160, 'ground truth')).all()
+    assert (titles[:, 160:] == caption(160, 'prediction')).all()
 
 
 def test_no_empty_half_without_ground_truth(draw, make_person):

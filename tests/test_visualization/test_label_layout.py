@@ -1,4 +1,7 @@
+import itertools
+
 import numpy as np
+import pytest
 
 from mmhqnet.visualization.label_layout import place_label
 
@@ -49,3 +52,70 @@ def test_keypoints_stay_in_sight():
     place = place_label(box, SIZE, CANVAS, [], face)
     covered = ((face >= place[:2]) & (face <= place[2:])).all(axis=1)
     assert not covered.any()
+
+
+def place_all(boxes, size, canvas, points=NO_POINTS):
+    taken = []
+    for box in boxes:
+        taken.append(place_label(box, size, canvas, taken, points))
+    return np.array(taken)
+
+
+def crowd(rng, number, canvas, border):
+    """Boxes of persons, wherever they stand or all at the left border."""
+    wide, high = canvas
+    x = rng.uniform(-20, 10 if border else wide - 20, number)
+    y = rng.uniform(-20, high - 20, number)
+    return np.stack([x, y, x + rng.uniform(5, 60, number),
+                     y + rng.uniform(10, 150, number)], 1)  # yapf: disable
+
+
+@pytest.mark.parametrize('border', [False, True])
+@pytest.mark.parametrize('number', [1, 40, 60])
+def test_no_label_hides_another(number, border):
+    """Labels of '#12 F 27 0.93' in an image of 640 x 480 pixels."""
+    canvas, size = np.array([640, 480]), np.array([104.5, 17.3])
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        points = rng.uniform(0, canvas, (17 * number, 2))
+        places = place_all(
+            crowd(rng, number, canvas, border), size, canvas, points)
+        hidden = [overlap(a, b) for a, b in itertools.combinations(places, 2)]
+        assert max(hidden, default=0) < 1e-3
+        assert (places[:, :2] >= 0).all() and (places[:, 2:] <= canvas).all()
+
+
+def test_persons_at_one_place():
+    canvas, size = np.array([640, 480]), np.array([104.5, 17.3])
+    places = place_all([np.array([300, 200, 340, 300])] * 60, size, canvas)
+    assert max(overlap(a, b)
+               for a, b in itertools.combinations(places, 2)) < 1e-3
+    centres = (places[:, :2] + places[:, 2:]) / 2
+    assert np.linalg.norm(centres - (320, 200), axis=1).max() < 300
+
+
+def test_labels_overlap_only_where_nothing_is_free():
+    """Exact: 5 x 8 labels fill the image; one more finds no place."""
+    boxes = crowd(np.random.default_rng(0), 41, CANVAS, False)
+    places = place_all(boxes[:40], SIZE, CANVAS)
+    grid = [(x, y) for x in range(0, 161, 4) for y in range(0, 89, 2)]
+
+    def is_free(x, y, taken):
+        place = np.array([x, y, x + SIZE[0], y + SIZE[1]])
+        return not any(overlap(place, other) > 1e-3 for other in taken)
+
+    for index, place in enumerate(places):
+        if not is_free(*place[:2], places[:index]):
+            assert not any(is_free(x, y, places[:index]) for x, y in grid)
+    last = place_label(boxes[40], SIZE, CANVAS, list(places), NO_POINTS)
+    assert (last[:2] >= 0).all() and (last[2:] <= CANVAS).all()
+
+
+def test_a_label_covers_keypoints_rather_than_a_label():
+    box = np.array([50, 40, 90, 80])
+    first = place_label(box, SIZE, CANVAS, [], NO_POINTS)
+    rng = np.random.default_rng(0)
+    points = rng.uniform((0, 0), (200, 100), (2000, 2))
+    points = points[~((points >= first[:2]) & (points <= first[2:])).all(1)]
+    place = place_label(box, SIZE, CANVAS, [first], points)
+    assert overlap(place, first) == 0

@@ -13,6 +13,8 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='HumanResize', scale=(128, 128), keep_ratio=True),
+    # After resizing, so that the labels stay in the pixels of the picture.
+    dict(type='LoadHumanAnnotations'),
     dict(
         type='PackHumanInputs',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',

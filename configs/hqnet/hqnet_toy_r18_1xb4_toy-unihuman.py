@@ -31,17 +31,13 @@ model = dict(
         loss_iou=dict(loss_weight=3.0),
         task_heads=dict(
             mask=dict(num_points=512),
-            # Poses in units of the box are learnt sooner (docs/lite.md).
             pose=dict(
                 hidden_dims=256,
-                relative_to_box=True,
-                denoise=True,
                 visibility=dict(type='CrossEntropyLoss', use_sigmoid=True),
                 loss_kpt=dict(type='L1Loss', loss_weight=80.0),
                 loss_oks=dict(type='OKSLoss', loss_weight=3.0),
                 refine=dict(
                     type='PoseRefinementDecoder',
-                    read_person=True,
                     num_heads=4,
                     feedforward_channels=512,
                     dropout=0.0,
@@ -52,7 +48,7 @@ model = dict(
                     num_heads=4,
                     feedforward_channels=512,
                     dropout=0.0)),
-            age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.6)))),
+            age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.35)))),
     dn_cfg=dict(group_cfg=dict(num_dn_queries=20)),
     train_cfg=dict(
         assigner=dict(match_costs=[

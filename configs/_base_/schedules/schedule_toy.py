@@ -1,5 +1,5 @@
 # A few minutes on a CPU, from random weights.
-max_iters = 1280
+max_iters = 1600
 train_cfg = dict(
     type='IterBasedTrainLoop',
     max_iters=max_iters,
@@ -10,12 +10,7 @@ test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='MergedGroupsConstructor',  # the same steps, faster
-    optimizer=dict(
-        type='AdamW',
-        lr=0.001,
-        betas=(0.9, 0.99),  # a short training, a short memory
-        weight_decay=0.0001,
-        fused=True),
+    optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.0001, fused=True),
     clip_grad=dict(max_norm=1.0, norm_type=2),
     paramwise_cfg=dict(
         custom_keys=dict(

@@ -270,11 +270,11 @@ class HQNetInferencer(DetInferencer):
             dict: A list per field of ``pred_instances``, with one entry per
             person; in HQNet: ``labels``, ``scores``, ``bboxes`` (xyxy),
             ``masks`` (COCO's run-length code), ``mask_scores``,
-            ``keypoints`` (K, 2), ``keypoint_scores`` (K,), ``genders`` (0
-            male, 1 female), ``gender_scores`` (probability of female),
-            ``ages`` (years), and the fields of further tasks; categories
-            that the data set adds are named. Coordinates are pixels of the
-            original image.
+            ``keypoints`` (K, 2), ``keypoint_scores`` (K,),
+            ``keypoints_visible`` (K,), ``genders`` (0 male, 1 female),
+            ``gender_scores`` (probability of female), ``ages`` (years), and
+            the fields of further tasks; categories that the data set adds are
+            named. Coordinates are pixels of the original image.
         """
         result = super().pred2dict(data_sample)
         instances = data_sample.pred_instances.numpy()

@@ -30,9 +30,10 @@ class Person:
 
     Its fields are numbers, text and arrays: ``bbox`` (4,) xyxy, ``score``,
     ``track_id``, ``mask`` (H, W) bool, ``mask_score``, ``keypoints`` (K, 2),
-    ``keypoint_scores`` (K,), ``gender`` and ``gender_score``, ``age``, and
-    those of further tasks. Which there are depends on the model;
-    ``dir(person)`` lists them. Coordinates are pixels of the image.
+    ``keypoint_scores`` (K,), ``keypoints_visible`` (K,), ``gender`` and
+    ``gender_score``, ``age``, and those of further tasks. Which there are
+    depends on the model; ``dir(person)`` lists them. Coordinates are pixels
+    of the image.
     """
 
     def __init__(self, fields: Dict[str, Any]) -> None:
@@ -246,6 +247,9 @@ class Persons(Sequence):
                 keypoint_scores=self.columns['keypoint_scores'][one],
                 bboxes=self.columns['bboxes'][one],
                 bbox_scores=self.columns['scores'][one])
+            if 'keypoints_visible' in self.columns:
+                sample.pred_instances.keypoints_visible = self.columns[
+                    'keypoints_visible'][one]
             sample.gt_instances = InstanceData(
                 bboxes=self.columns['bboxes'][one],
                 bbox_scores=self.columns['scores'][one])

@@ -214,7 +214,8 @@ class PointsField(PersonField):
     """K points: (n, K, 2) pixels, with (n, K) visibilities as COCO's.
 
     Visibility 0 is not labelled, and such a point is (0, 0). A file holds K
-    times x, y, visibility. Evaluated by OKS.
+    times x, y, visibility. Evaluated by OKS. A prediction may hold the
+    probability that each is visible, in the same column.
 
     Args:
         flip_indices: Index of each point's mirror image; each is its own if

@@ -11,6 +11,7 @@ from mmengine.structures import InstanceData
 from mmhqnet.structures.person_fields import FIELDS, PersonField
 
 NOT_LABELLED, HIDDEN, VISIBLE = 0, 1, 2  # COCO's keypoint flags
+VISIBLE_THR = 0.5  # predicted to be seen rather than hidden
 
 
 @dataclass
@@ -61,7 +62,7 @@ def people_of(instances: InstanceData,
             person fields, ``scores``, ``instances_id`` and ``trails`` there
             are.
         kpt_score_thr: Predicted points and boxes that score less are left
-            out.
+            out; of the rest those are hidden that are rather not visible.
         fields: The table.
     """
     boxes = _boxes(instances)
@@ -128,6 +129,8 @@ def _seen(instances: InstanceData, row: PersonField,
     if flags is None:
         shape = len(instances) if scores is None else scores.shape
         flags = np.full(shape, VISIBLE)
+    elif row.kind == 'points' and scores is not None:  # probabilities
+        flags = np.where(flags < VISIBLE_THR, HIDDEN, VISIBLE)
     if scores is not None:
         flags = np.where(scores < score_thr, NOT_LABELLED, flags)
     return flags

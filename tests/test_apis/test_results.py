@@ -30,6 +30,7 @@ def instances():
         mask_scores=scores / 2,
         keypoints=torch.arange(68.).reshape(2, 17, 2) / 2,
         keypoint_scores=scores[:, None].repeat(1, 17),
+        keypoints_visible=torch.arange(34.).reshape(2, 17) / 33,
         genders=torch.tensor([1, 0]),
         gender_scores=torch.tensor([0.75, 0.125]),
         ages=torch.tensor([31.25, 7.5]))
@@ -58,6 +59,7 @@ def test_a_person_has_what_the_model_predicts(persons, instances):
     assert (second.gender, second.gender_score) == ('male', 0.875)
     assert first.keypoints.shape == (17, 2)
     assert first.keypoint_scores.shape == (17, )
+    assert second.keypoints_visible[-1] == 1
     assert {'bbox', 'mask', 'age'} <= set(dir(first))
     assert 'gender=female' in repr(first) and 'age=31.25' in repr(first)
     with pytest.raises(AttributeError, match="no 'nose'; it has bbox, score"):
@@ -116,6 +118,7 @@ def test_dict_holds_rounded_plain_values(persons):
     assert first['bbox'] == [10.12, 5, 30, 35]
     assert second['score'] == 0.4568 and second['gender'] == 'male'
     assert first['keypoints'][1] == [1, 1.5, 0.9]
+    assert first['keypoints_visible'][:3] == [0, 0.0303, 0.0606]
     assert np.array_equal(mask_utils.decode(first['mask']), persons[0].mask)
 
 
@@ -151,6 +154,7 @@ def test_supervision(persons):
     assert detections.mask[0].sum() == 600
     assert detections.data['gender'].tolist() == ['female', 'male']
     assert detections.data['age'].tolist() == [31.25, 7.5]
+    assert detections.data['keypoints_visible'].shape == (2, 17)
     assert keypoints.xy.shape == (2, 17, 2)
     assert len(detections[detections.data['age'] > 18]) == 1
 
@@ -162,6 +166,8 @@ def test_pose_data_samples(persons):
     merged = structures.merge_data_samples(samples)
     assert merged.pred_instances.keypoints.shape == (2, 17, 2)
     assert merged.pred_instances.keypoint_scores.shape == (2, 17)
+    assert np.array_equal(merged.pred_instances.keypoints_visible,
+                          persons.columns['keypoints_visible'])
     assert merged.gt_instances.bboxes.shape == (2, 4)
 
 

@@ -143,6 +143,17 @@ def test_hidden_limbs_are_dashed(draw, make_person):
     assert inked(0) < inked(1) < inked(2)
 
 
+def test_predictions_are_hidden_as_the_truth_is(draw, make_person):
+    flags = torch.arange(17).remainder(2)[None] + 1.
+    plain = dict(masks=None, scores=None)
+    truth = make_person(keypoint_scores=None, keypoints_visible=flags, **plain)
+    guess = make_person(keypoints_visible=flags * 0.6 - 0.5, **plain)
+    truth = draw(DetDataSample(gt_instances=truth))
+    assert (draw(DetDataSample(gt_instances=guess)) == truth).all()
+    everything = draw(DetDataSample(gt_instances=make_person(**plain)))
+    assert (everything != truth).any()
+
+
 def test_track_keeps_its_color_whatever_its_place(draw, make_person):
     other = make_person(bboxes=torch.tensor([[2., 2., 12., 12.]]))
     boxes = dict(

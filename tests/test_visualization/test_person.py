@@ -44,6 +44,17 @@ def test_visibility_of_ground_truth_is_cocos(make_person):
     assert person.visibility[:3].tolist() == [NOT_LABELLED, HIDDEN, VISIBLE]
 
 
+def test_predicted_to_be_hidden(make_person):
+    scores = torch.full((1, 17), 0.9)
+    visible = torch.full((1, 17), 0.6)
+    scores[0, :2], visible[0, 1:3] = 0.1, 0.4
+    person, = people_of(
+        make_person(keypoint_scores=scores, keypoints_visible=visible), 0.3)
+    assert person.visibility[:4].tolist() == [
+        NOT_LABELLED, NOT_LABELLED, HIDDEN, VISIBLE
+    ]
+
+
 def test_keypoints_outside_the_image_are_not_drawn(make_person):
     keypoints = torch.full((1, 17, 2), 50.)
     keypoints[0, 0] = torch.tensor([161., 50.])

@@ -62,7 +62,8 @@ def detect(cfg, checkpoint):
             frames += model.detector.predict(inputs[:, 0], [samples[0][0]])
     for frame in frames:
         # tracking needs neither masks nor poses
-        for field in ('masks', 'keypoints', 'keypoint_scores'):
+        for field in ('masks', 'keypoints', 'keypoint_scores',
+                      'keypoints_visible'):
             frame.pred_instances.pop(field, None)
     return frames
 

@@ -26,9 +26,8 @@ class PoseHead(TaskHead):
         relative_to_box: Whether keypoints are offsets in units of the box
             (ours) instead of offsets of logits on the whole image: large and
             small persons look alike, which is learnt in fewer steps.
-        visibility: Config of the loss of each keypoint's visibility (ours),
-            whose probability is then the keypoint's score, so that pictures
-            hide what is not seen; None for one score of the whole pose.
+        visibility: Config of the loss of each keypoint's visibility (ours);
+            None for none.
         refine: Config of a :class:`PoseRefiner`; None for none.
         cost_kpt_cls: Matching weight of the pose's confidence.
         cost_kpt: Matching weight of the keypoints' L1 distance.
@@ -172,7 +171,7 @@ class PoseHead(TaskHead):
              assignment: Assignment,
              encoded: EncodedImages) -> Dict[str, Tensor]:
         """``loss_kpt_cls``, ``loss_kpt``, ``loss_oks`` (decoder only) and
-        ``loss_kpt_visibility`` where it is learnt.
+        ``loss_kpt_vis`` where it is learnt.
         """
         matched = self._matched(targets, assignment)
         has_pose = matched.labelled.any(-1)
@@ -197,15 +196,13 @@ class PoseHead(TaskHead):
             # NOTE as in the released code, none for the proposals.
             loss_oks=loss_oks[:self.proposals_layer])
         if self.visibility_branches is not None:
-            # Not labelled beside labelled ones is not seen either: outside of
-            # the picture, for the most part.
+            # Visible against hidden; what is not labelled can be either.
             loss = self.loss_visibility(
                 assignment.queries(outputs['visibility']),
                 matched.visible,
                 reduction_override='none')
-            weight = has_pose[..., None].to(loss.dtype).expand_as(loss)
-            losses['loss_kpt_visibility'] = layer_mean(loss * weight,
-                                                       normaliser(weight))
+            losses['loss_kpt_vis'] = layer_mean(loss * matched.labelled,
+                                                normaliser(matched.labelled))
         return losses
 
     def loss_per_step(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
@@ -232,36 +229,33 @@ class PoseHead(TaskHead):
     def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
                encoded: EncodedImages) -> Dict[str, Tensor]:
         """``keypoints`` (bs, n, K, 2), normalised, ``keypoint_scores`` (bs,
-        n, K): the product of the visibility and the refiner's scores, as far
-        as there are both; else the confidence of the whole pose.
+        n, K): the refiner's scores, or the confidence of the whole pose; and,
+        with that branch, ``keypoints_visible`` (bs, n, K), probabilities.
 
         Poses are ranked by the detection score (method 4, 10.13).
         """
         poses = outputs['keypoints']
         bs, num_kept = poses.shape[:2]
-        if self.visibility_branches is None:
-            scores = outputs['kpt_cls'].expand(-1, -1, self.num_keypoints)
-        else:
-            scores = outputs['visibility']
-        scores = scores.sigmoid()
+        decoded = dict(
+            keypoints=poses,
+            keypoint_scores=outputs['kpt_cls'].sigmoid().expand(
+                -1, -1, self.num_keypoints))
+        if self.visibility_branches is not None:
+            decoded['keypoints_visible'] = outputs['visibility'].sigmoid()
         if self.refine is None:
-            return dict(keypoints=poses, keypoint_scores=scores)
+            return decoded
         refined = self.refine(
             poses.flatten(0, 1), box['queries'].flatten(0, 1),
             box['bboxes'].flatten(0, 1), [num_kept] * bs, encoded)[-1]
-        refined = {
+        decoded.update({
             name: refined[name].unflatten(0, (bs, num_kept))
             for name in ('keypoints', 'keypoint_scores') if name in refined
-        }
-        if 'keypoint_scores' not in refined:
-            refined['keypoint_scores'] = scores
-        elif self.visibility_branches is not None:
-            refined['keypoint_scores'] = refined['keypoint_scores'] * scores
-        return refined
+        })
+        return decoded
 
     def pack(self, decoded: Dict[str, Tensor], scores: Tensor,
              img_metas: List[dict], rescale: bool) -> Results:
-        """``keypoints`` (n, K, 2) in pixels and ``keypoint_scores`` (n, K)."""
+        """As of :meth:`decode`, with ``keypoints`` in pixels."""
         keypoints = to_pixels(decoded['keypoints'], img_metas, rescale)
         return super().pack(
             dict(decoded, keypoints=keypoints), scores, img_metas, rescale)

@@ -10,14 +10,15 @@ from mmengine.config import Config
 from mmhqnet.testing import tiny_config
 
 ROOT = Path(__file__).resolve().parents[2]
-MAIN = runpy.run_path(str(ROOT / 'tools/analysis_tools/info.py'))['main']
+FOLDER = ROOT / 'tools/analysis_tools'
+MAIN = runpy.run_path(str(FOLDER / 'info.py'))['main']
 
 
 @pytest.fixture
 def facts(capsys):
 
-    def read(path):
-        MAIN([str(path), '--json'])
+    def read(path, *options):
+        MAIN([str(path), '--json', *options])
         return json.loads(capsys.readouterr().out)
 
     return read
@@ -62,6 +63,30 @@ def test_config(facts, config, tmp_path):
     found = facts(path)
     assert found['backbone'] == 'ResNet'
     assert sorted(found['tasks']) == ['age', 'box', 'mask']
+
+
+def test_arithmetic_grows_with_the_image(facts, config, tmp_path,
+                                         monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)  # as for a script
+    path = tmp_path / 'mine.py'
+    config.dump(path)
+    assert 'GMAC' not in facts(path)
+    small, large = (
+        facts(path, '--size', str(side), str(side)) for side in (128, 512))
+    assert 0 < 4 * small['GMAC'] < large['GMAC'] < 20 * small['GMAC'] + 1
+    assert large['of an image of'] == '512 x 512 pixels'
+
+
+@pytest.mark.fault
+def test_arithmetic_that_cannot_be_counted(tmp_path, capsys):
+    path = tmp_path / 'x.pth'
+    torch.save(dict(a=torch.ones(2, 3)), path)
+    with pytest.raises(SystemExit):
+        MAIN([str(path), '--size', '64', '64'])
+    assert 'holds no config' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        MAIN([str(path), '--size', '64', '0'])
+    assert '--size 64 0: both sides' in capsys.readouterr().err
 
 
 @pytest.mark.fault

@@ -19,11 +19,31 @@ def parse_args(argv=None):
         'comes with mmhqnet)')
     parser.add_argument(
         '--json', action='store_true', help='print one JSON line')
-    return parser.parse_args(argv)
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        metavar=('HEIGHT', 'WIDTH'),
+        help='also count the arithmetic (GMAC) of an image of so many pixels')
+    args = parser.parse_args(argv)
+    if args.size and min(args.size) < 32:
+        parser.error(f'--size {args.size[0]} {args.size[1]}: both sides must '
+                     'have at least 32 pixels')
+    return args
 
 
-def describe(path):
-    """What is to be said, by name."""
+def describe(path, size=None):
+    """What is to be said, by name.
+
+    Args:
+        path (str): Checkpoint or config.
+        size (Sequence[int], optional): (h, w) of an image to count the
+            arithmetic of.
+
+    Raises:
+        InputError: If the file is neither, or arithmetic is asked for and
+            cannot be counted.
+    """
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
@@ -68,12 +88,29 @@ def describe(path):
         with as_input_errors():
             model = MODELS.build(config.model)
         facts['parameters'] = sum(p.numel() for p in model.parameters())
+        if size:
+            facts['GMAC'] = arithmetic(config.model, size)
+            facts['of an image of'] = f'{size[0]} x {size[1]} pixels'
+    elif size:
+        raise InputError(f'{path} holds no config, which --size needs')
     return facts
+
+
+def arithmetic(model, size):
+    """Giga-multiply-accumulates of one prediction."""
+    from model_costs import costs
+
+    from mmhqnet.errors import InputError
+    if 'neck' not in model or 'prompt_encoder' in model:
+        raise InputError(f'--size: the arithmetic of a {model.type} cannot be '
+                         'counted, only that of detectors without prompts')
+    *_, everything = costs(model, tuple(size))
+    return round(everything / 1e9, 2)
 
 
 def run(args):
     """Print it."""
-    facts = describe(args.path)
+    facts = describe(args.path, args.size)
     if args.json:
         print(json.dumps(facts))
         return

@@ -41,13 +41,14 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def costs(config, size, persons):
+def costs(cfg, size, persons=None):
     """Build a model with random weights and count.
 
     Args:
-        config (str): Config file.
+        cfg (ConfigDict): Config of a model that needs no prompt; changed.
         size (tuple[int, int]): (h, w) of the image.
-        persons (int): Number of persons that are kept.
+        persons (int, optional): Number of persons that are kept; by default
+            what the config says.
 
     Returns:
         tuple: Parameters, and multiply-accumulates of the backbone, of the
@@ -56,15 +57,14 @@ def costs(config, size, persons):
     import torch
     from benchmarks.limits import count_macs
     from mmdet.structures import DetDataSample
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
     import mmhqnet.models  # noqa: F401  registers the models
     from mmhqnet.registry import MODELS
-    cfg = Config.fromfile(config).model
     init_default_scope('mmdet')
     cfg.backbone.init_cfg = None  # counting needs no weights
-    cfg.test_cfg.max_per_img = persons
+    if persons is not None:
+        cfg.test_cfg.max_per_img = persons
     model = MODELS.build(cfg).eval()
     sample = DetDataSample(
         metainfo=dict(
@@ -88,10 +88,12 @@ def run(args):
     Args:
         args (argparse.Namespace): The options.
     """
+    from mmengine.config import Config
     print(f'| {" | ".join(COLUMNS)} |')
     print(f'| --- |{" ---: |" * (len(COLUMNS) - 1)}')
     for config in args.configs:
-        parameters, *macs = costs(config, tuple(args.size), args.persons)
+        parameters, *macs = costs(
+            Config.fromfile(config).model, tuple(args.size), args.persons)
         numbers = [f'{parameters / 1e6:.1f}']
         numbers += [f'{number / 1e9:.1f}' for number in macs]
         print(f'| {Path(config).stem} | {" | ".join(numbers)} |', flush=True)

@@ -29,8 +29,9 @@ TRUTH_PIPELINE = [
 ]
 TASKS = ('box', 'mask', 'pose', 'gender', 'age')
 ENVIRONMENT = dict(
-    # On small images a second thread saves a third of the time, two processes
-    # a tenth, and further threads wait for each other.
+    # On small images a second thread saves a quarter of the time; further
+    # ones wait for each other, and two processes with half a batch each save
+    # nothing.
     OMP_NUM_THREADS=str(min(2, os.cpu_count())),
     # Memory is kept for the next step: zeroing new pages would take time.
     MALLOC_MMAP_THRESHOLD_=str(2**30),

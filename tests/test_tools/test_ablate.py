@@ -100,6 +100,28 @@ def test_bad_lists(tool, tmp_path, content, message):
         tool.read_list(str(path))
 
 
+@pytest.mark.parametrize('change, key', [
+    ('model = dict(bbox_head=dict(task_heads=dict('
+     "feet=dict(type='FeetHed'))))",
+     'model.bbox_head.task_heads.feet: FeetHed'),
+    ("val_evaluator = dict(metric=['box', 'feet'])",
+     "val_evaluator.metric: 'feet'"),
+])
+def test_an_unknown_task_is_named_before_any_training(tool, trainings,
+                                                      tmp_path, capsys, change,
+                                                      key):
+    base = ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
+    config = tmp_path / 'other.py'
+    config.write_text(f"_base_ = '{base}'\n{change}\n")
+    listed = tmp_path / 'list.json'
+    listed.write_text(json.dumps({'toy': str(base), 'other': str(config)}))
+    with pytest.raises(SystemExit):
+        tool.main([str(listed), '--work-dir', str(tmp_path)])
+    line, = capsys.readouterr().err.splitlines()
+    assert f"row 'other': other.py has an unknown task in {key}" in line
+    assert trainings.calls == []
+
+
 def test_every_built_in_config_exists(tool):
     for name in tool.LISTS:
         assert len(set(tool.read_list(name).values())) == len(tool.LISTS[name])

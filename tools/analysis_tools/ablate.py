@@ -107,7 +107,37 @@ def read_list(name):
             raise InputError(f'{name}, row {row!r}: config {config} does not '
                              'exist')
         found[row] = paths[0]
+        check_tasks(f'{name}, row {row!r}', paths[0])
     return found
+
+
+def check_tasks(where, path):
+    """Look at the tasks of a config before hours of training.
+
+    Raises:
+        InputError: If it has a task or a metric that nobody knows.
+    """
+    from mmengine.config import Config
+
+    from mmhqnet.errors import InputError
+    from mmhqnet.evaluation.functional.tasks import metrics_of
+    from mmhqnet.registry import MODELS
+    from mmhqnet.structures.person_fields import resolve_fields
+    cfg = Config.fromfile(path)
+    heads = cfg.model.get('bbox_head', {}).get('task_heads') or {}
+    for task, head in heads.items():
+        if head is not None and MODELS.get(head.get('type', '')) is None:
+            raise InputError(
+                f'{where}: {path.name} has an unknown task in '
+                f'model.bbox_head.task_heads.{task}: {head.get("type")}')
+    known = metrics_of(
+        resolve_fields(cfg.val_dataloader.dataset.get('person_fields')))
+    metrics = cfg.val_evaluator.get('metric', known)
+    for metric in [metrics] if isinstance(metrics, str) else metrics:
+        if metric not in known:
+            raise InputError(f'{where}: {path.name} has an unknown task in '
+                             f'val_evaluator.metric: {metric!r}; known are '
+                             f'{", ".join(known)}')
 
 
 def train(config, seed, folder, cfg_options):

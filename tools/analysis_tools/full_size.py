@@ -2,7 +2,8 @@
 
 Weights are random, which costs the same as trained ones. The photo is sized as
 in the config's test pipeline. Each config has a Python of its own, whose peak
-memory is reported; the run is the first, so its seconds are an upper bound.
+memory is reported. Seconds are those of the processor, summed over its cores,
+as other programs may run beside it.
 
 Example:
     python tools/analysis_tools/full_size.py photo.jpg \\
@@ -40,8 +41,8 @@ def measure(photo, config):
         config (str): Config file.
 
     Returns:
-        tuple: Network input (h, w), number of persons, seconds of the
-        prediction, peak memory of this process in GB.
+        tuple: Network input (h, w), number of persons, processor seconds of
+        the prediction, peak memory of this process in GB.
     """
     import mmhqnet  # noqa: F401  isort: skip  before mmdet
     import torch
@@ -56,9 +57,9 @@ def measure(photo, config):
     torch.manual_seed(0)
     model = MODELS.build(cfg.model).eval()
     model.cfg = cfg
-    begin = time.perf_counter()
+    begin = time.process_time()
     result = inference_detector(model, photo)
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return result.img_shape, len(result.pred_instances), seconds, peak
 
@@ -73,7 +74,7 @@ def run(args):
     for path in (args.photo, *args.configs):
         if not Path(path).is_file():
             raise missing_file('file', path)
-    print('| config | input | persons | seconds | memory (GB) |')
+    print('| config | input | persons | CPU seconds | memory (GB) |')
     print('|---|---|---:|---:|---:|')
     context = multiprocessing.get_context('spawn')
     for config in args.configs:

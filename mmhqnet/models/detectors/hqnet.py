@@ -5,6 +5,7 @@ from typing import Dict, List, Optional, Tuple
 import torch
 from mmdet.models.detectors import DINO
 from mmdet.models.layers import SinePositionalEncoding
+from mmdet.models.necks import ChannelMapper
 from mmdet.structures import OptSampleList
 from torch import Tensor, nn
 
@@ -77,6 +78,21 @@ class HQNet(DINO):
         super().init_weights()
         nn.init.normal_(self.query_embedding.weight)
 
+    def extract_feat(self, batch_inputs: Tensor) -> Tuple[Tensor]:
+        """Maps of the neck, of images (bs, 3, H, W).
+
+        Raises: InputError: The neck is made for other maps.
+        """
+        maps = self.backbone(batch_inputs)
+        if isinstance(self.neck, ChannelMapper):
+            given = [feat.shape[1] for feat in maps]
+            taken = [conv.conv.in_channels for conv in self.neck.convs]
+            if given != taken:
+                raise InputError(
+                    f'model.neck.in_channels is {taken}, but model.backbone '
+                    f'gives maps of {given} channels; make them equal')
+        return self.neck(maps)
+
     def forward_transformer(self,
                             img_feats: Tuple[Tensor],
                             batch_data_samples: OptSampleList = None) -> Dict:
@@ -94,6 +110,7 @@ class HQNet(DINO):
         """
         if self.pixel_embedding is not None:
             self._check_number_of_maps(len(img_feats))
+        self._check_strides(img_feats, batch_data_samples)
         encoder_inputs, decoder_inputs = self.pre_transformer(
             img_feats[-self.num_feature_levels:], batch_data_samples)
         encoder_outputs = self.forward_encoder(**encoder_inputs)
@@ -124,6 +141,20 @@ class HQNet(DINO):
                 f'model.neck gives {number} maps, but there must be {expected}'
                 f': that of stride 4 for the pixel embedding, and '
                 f'{self.num_feature_levels} for the encoder')
+
+    def _check_strides(self, maps: Tuple[Tensor],
+                       batch_data_samples: OptSampleList) -> None:
+        """Refuse maps of other sizes than those of strides ..., 32, 64."""
+        height = batch_data_samples[0].batch_input_shape[0]
+        last = 2**(2 + self.num_feature_levels)
+        for number, feat in enumerate(reversed(maps)):
+            stride, rows = last >> number, feat.shape[-2]
+            # A backbone may round its last maps up or down.
+            if abs(rows - height / stride) > 4:
+                raise InputError(
+                    f'model.neck: map {len(maps) - 1 - number} has the stride '
+                    f'{height / rows:.0f}, but it must be {stride}; check '
+                    'out_indices and strides of model.backbone')
 
     def pre_transformer(
             self,

@@ -296,6 +296,24 @@ def test_masks_need_stride_4(tiny_config, build_model, make_sample,
         model.loss(make_images(samples), samples)
 
 
+@pytest.mark.parametrize('backbone, message', [
+    (dict(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2)),
+     'map 3 has the stride 16, but it must be 32'),
+    (dict(out_indices=(1, 2, 3)), r'in_channels is \[8, 16, 32, 64\], but .* '
+     r'gives maps of \[16, 32, 64\] channels'),
+    (dict(base_channels=16), r'gives maps of \[16, 32, 64, 128\] channels'),
+])
+def test_backbones_that_do_not_fit_the_neck(tiny_config, build_model,
+                                            make_sample, make_images, backbone,
+                                            message):
+    cfg = tiny_config()
+    cfg['backbone'].update(backbone)
+    model = build_model(cfg)
+    samples = [make_sample(img_shape=(256, 256))]
+    with pytest.raises(InputError, match='model.neck.*' + message):
+        model.loss(make_images(samples), samples)
+
+
 def test_config_is_good_for_two_models(tiny_config):
     cfg = tiny_config()
     before = copy.deepcopy(cfg)

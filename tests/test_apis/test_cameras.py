@@ -1,5 +1,11 @@
-"""Cameras and live streams: frames, gaps, and the end."""
+"""Cameras and live streams: frames, gaps, the end, and Ctrl-C."""
+import json
+import signal
+import subprocess
+import sys
+import time
 from itertools import islice
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -7,6 +13,8 @@ import pytest
 
 from mmhqnet.apis import HQNetInferencer
 from mmhqnet.apis.sources import read_frames
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class FakeCapture:
@@ -83,3 +91,37 @@ def test_break_lets_the_camera_go(opened, monkeypatch, config, checkpoint):
     capture, = opened
     assert capture.released
     assert capture.index < 10  # only a little was read ahead
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_done(config_file, checkpoint, tmp_path):
+    """A camera without end, in a Python of its own."""
+    folder = str(Path(__file__).parent)
+    out = tmp_path / 'out'
+    code = (
+        'import sys, cv2\n'
+        f'sys.path[:0] = [{folder!r}, {str(ROOT)!r}]\n'
+        'import mmhqnet, conftest, test_cameras\n'  # and the detector
+        'test_cameras.FakeCapture.num_frames = 10**9\n'
+        'cv2.VideoCapture = test_cameras.FakeCapture\n'
+        'from mmhqnet.__main__ import main\n'
+        f"sys.exit(main(['predict', '0', '--config', {config_file!r}, "
+        f"'--checkpoint', {checkpoint!r}, '--out', {str(out)!r}, "
+        "'--device', 'cpu', '--no-pictures']))\n")
+    process = subprocess.Popen([sys.executable, '-c', code],
+                               stderr=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL,
+                               text=True)
+    lines = out / 'persons.jsonl'
+    deadline = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < deadline:
+        if lines.exists() and lines.read_bytes().count(b'\n') > 3:
+            break
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130 and 'Traceback' not in said, said
+    written = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [line['image']['frame']
+            for line in written] == list(range(len(written)))
+    assert len(written) > 3

@@ -64,6 +64,12 @@ def parse_args(argv=None):
             metavar='N',
             help='frames to look at, as range(START, STOP, EVERY)')
     parser.add_argument(
+        '--dtype',
+        choices=['float32', 'bfloat16'],
+        default='float32',
+        help='bfloat16 saves time on processors that compute with it '
+        '(default: %(default)s)')
+    parser.add_argument(
         '--device', help='e.g. cpu, cuda:0 (default: what is available)')
     args = parser.parse_args(argv)
     if args.config and not args.checkpoint:
@@ -88,6 +94,7 @@ def run(args):
         args.device,
         tasks=args.tasks,
         attributes=not args.no_attributes,
+        dtype=args.dtype,
         show_progress=False)
     sources = []
     for source in args.sources:

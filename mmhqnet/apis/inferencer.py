@@ -26,7 +26,7 @@ from mmhqnet.structures.person_fields import fields_in
 from mmhqnet.tracking import FrameTracker
 
 from .ahead import ReadAhead
-from .model_options import choose_tasks, kept_persons_only
+from .model_options import Precision, choose_tasks, kept_persons_only
 from .results import Persons
 from .sources import Frame, check_names, count_frames, read_frames
 
@@ -70,6 +70,9 @@ class HQNetInferencer(DetInferencer):
             are always found.
         attributes: Whether to compute gender, age and whatever else
             is said about a person.
+        dtype: ``'bfloat16'`` computes convolutions and products of matrices
+            with it, which saves time on processors that can; see
+            docs/inference.md.
         **kwargs: ``palette`` and ``show_progress`` of ``DetInferencer``.
 
     Raises:
@@ -91,6 +94,7 @@ class HQNetInferencer(DetInferencer):
                  scope: str = 'mmhqnet',
                  tasks: Optional[Sequence[str]] = None,
                  attributes: bool = True,
+                 dtype: str = 'float32',
                  **kwargs) -> None:
         model, weights = (
             str(path) if hasattr(path, '__fspath__') else path
@@ -104,7 +108,9 @@ class HQNetInferencer(DetInferencer):
         self.skipped = {}
         self._weights = weights
         self._tasks, self._attributes = tasks, attributes
+        self._precision = Precision(dtype)
         super().__init__(model, weights, device, scope, **kwargs)
+        self._precision.prepare(self.model)
 
     def stream(self,
                source: Any,
@@ -158,6 +164,11 @@ class HQNetInferencer(DetInferencer):
         if results and all(persons.error for persons in results):
             raise InputError(results[0].error)
         return results
+
+    def forward(self, inputs: dict, **kwargs) -> List[DetDataSample]:
+        """Predict for a batch."""
+        with self._precision.of(self.model):
+            return super().forward(inputs, **kwargs)
 
     def _find(self, batch: Sequence[Prepared], score_thr: float,
               tracker: Optional[FrameTracker]) -> Iterator[Persons]:

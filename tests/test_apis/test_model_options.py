@@ -1,10 +1,14 @@
 """Tasks are switched off in the config; heads are put back as they were."""
+import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmhqnet import testing
-from mmhqnet.apis.model_options import choose_tasks, kept_persons_only
+from mmhqnet.apis import HQNetInferencer
+from mmhqnet.apis.model_options import (Precision, choose_tasks,
+                                        kept_persons_only)
 from mmhqnet.errors import InputError
 from mmhqnet.models.task_heads import MaskHead
 
@@ -46,3 +50,34 @@ def test_model_is_as_before_afterwards():
             raise KeyError
     assert inside == dict(before, score_thr=0.4, with_queries=True)
     assert dict(model.bbox_head.test_cfg) == before and not mask.run_length
+
+
+def test_bfloat16_is_used_and_changes_little(config, photos, tmp_path):
+    config.model = testing.tiny_config()
+    init_default_scope('mmdet')
+    model = testing.build_model(config.model, torch.float32)
+    path = str(tmp_path / 'x.pth')
+    torch.save(dict(meta={}, state_dict=model.state_dict()), path)
+    found, types = {}, {}
+    for dtype in Precision.DTYPES:
+        inferencer = HQNetInferencer(
+            config, path, 'cpu', dtype=dtype, show_progress=False)
+        types[dtype] = set()
+        inferencer.model.backbone.register_forward_hook(
+            lambda module, inputs, maps: types[dtype].add(maps[0].dtype))
+        found[dtype] = inferencer.predict(photos[0], score_thr=0)[0].columns
+    assert types == dict(float32={torch.float32}, bfloat16={torch.bfloat16})
+    assert found['float32'].keys() == found['bfloat16'].keys()
+    for name, values in found['bfloat16'].items():
+        assert getattr(values, 'dtype',
+                       None) == getattr(found['float32'][name], 'dtype',
+                                        None), name
+    np.testing.assert_allclose(
+        *(f['scores'] for f in found.values()), atol=0.02)
+    assert not torch.is_autocast_enabled('cpu')
+
+
+@pytest.mark.fault
+def test_unknown_dtype(config):
+    with pytest.raises(InputError, match="'half', use one of float32"):
+        HQNetInferencer(config, dtype='half')

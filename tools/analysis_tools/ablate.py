@@ -4,6 +4,8 @@ Example:
     python tools/dataset_converters/make_toy_unihuman.py data/toy_unihuman
     python tools/analysis_tools/ablate.py table7 --seeds 0 1 2
     python tools/analysis_tools/ablate.py tableA4 --seeds 0 1 2 --jobs 2
+    python tools/analysis_tools/ablate.py coco-person --seeds 0 \\
+        --cfg-options model.backbone.init_cfg.checkpoint=mobilenet_v2.pth
 
 A finished run is not repeated: call again after a stop, or with more seeds.
 Own lists: a JSON file of {"name of the row": "config.py"}.
@@ -19,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FULL = 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
 TOY = 'configs/ablations/hqnet_toy_r18-{}_1xb4_toy-unihuman.py'
 TRANSFER = 'configs/transfer/hqnet_toy_r18-from-{}_1xb4_toy-crowdpose.py'
+PHOTOS = 'configs/{}/hqnet-lite-s_mobilenetv2{}_1xb4-40e_coco-person.py'
 LISTS = {
     'table7': {
         'box': TOY.format('box'),
@@ -30,6 +33,12 @@ LISTS = {
         'box': TOY.format('match-box'),
         '+ pose': TOY.format('match-box-pose'),
         '+ mask': FULL
+    },
+    'coco-person': {
+        'box': PHOTOS.format('ablations', '-box'),
+        'box, pose': PHOTOS.format('ablations', '-box-pose'),
+        'box, mask, pose': PHOTOS.format('hqnet', ''),
+        'the same, matched by box': PHOTOS.format('ablations', '-match-box')
     },
     'queries': {
         '12': TOY.format('q12'),

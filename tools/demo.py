@@ -21,7 +21,7 @@ import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIG = ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
+CONFIG = ROOT / 'configs/hqnet/hqnet_demo_r18_1xb4_toy-unihuman.py'
 TRUTH_PIPELINE = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadHumanAnnotations'),

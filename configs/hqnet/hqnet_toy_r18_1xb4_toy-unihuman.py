@@ -3,7 +3,7 @@ _base_ = [
     '../_base_/models/hqnet_r50.py', '../_base_/datasets/toy_unihuman.py',
     '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
 ]
-attention = dict(embed_dims=128, num_heads=4)
+attention = dict(embed_dims=128)
 ffn = dict(embed_dims=128, feedforward_channels=512)
 model = dict(
     num_queries=30,
@@ -30,7 +30,7 @@ model = dict(
         loss_bbox=dict(loss_weight=7.0),
         loss_iou=dict(loss_weight=3.0),
         task_heads=dict(
-            mask=dict(num_points=512),
+            mask=dict(num_points=1024),
             pose=dict(
                 hidden_dims=256,
                 visibility=dict(type='CrossEntropyLoss', use_sigmoid=True),
@@ -38,14 +38,12 @@ model = dict(
                 loss_oks=dict(type='OKSLoss', loss_weight=3.0),
                 refine=dict(
                     type='PoseRefinementDecoder',
-                    num_heads=4,
                     feedforward_channels=512,
                     dropout=0.0,
                     loss_kpt=dict(type='L1Loss', loss_weight=120.0),
                     loss_oks=dict(type='OKSLoss', loss_weight=4.0)),
                 heatmap=dict(
                     type='KeypointHeatmap',
-                    num_heads=4,
                     feedforward_channels=512,
                     dropout=0.0)),
             age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.35)))),
@@ -62,6 +60,5 @@ default_hooks = dict(
     logger=dict(interval=25),
     checkpoint=dict(
         by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
-custom_hooks = [dict(type='ProgressHook'), dict(type='PreviewHook')]
 log_processor = dict(by_epoch=False)
 visualizer = dict(min_side=480)  # labels on small images stay readable

@@ -1,9 +1,7 @@
 # A few minutes on a CPU, from random weights.
-max_iters = 1600
+max_iters = 1900
 train_cfg = dict(
-    type='IterBasedTrainLoop',
-    max_iters=max_iters,
-    val_interval=max_iters // 4)
+    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 

@@ -1,0 +1,44 @@
+# The toy model, narrower, for two CPU cores: the whole method in a few minutes.
+# Poses in units of the box are learnt sooner (docs/lite.md).
+_base_ = './hqnet_toy_r18_1xb4_toy-unihuman.py'
+dims, num_heads, ffn_dims = 96, 3, 384
+attention = dict(embed_dims=dims, num_heads=num_heads)
+ffn = dict(embed_dims=dims, feedforward_channels=ffn_dims)
+model = dict(
+    neck=dict(out_channels=dims),
+    encoder=dict(layer_cfg=dict(self_attn_cfg=attention, ffn_cfg=ffn)),
+    decoder=dict(
+        layer_cfg=dict(
+            self_attn_cfg=attention, cross_attn_cfg=attention, ffn_cfg=ffn)),
+    positional_encoding=dict(num_feats=dims // 2),
+    bbox_head=dict(
+        embed_dims=dims,
+        task_heads=dict(
+            mask=dict(num_points=512),
+            pose=dict(
+                relative_to_box=True,
+                denoise=True,
+                refine=dict(
+                    read_person=True,
+                    num_heads=num_heads,
+                    feedforward_channels=ffn_dims),
+                heatmap=dict(
+                    num_heads=num_heads, feedforward_channels=ffn_dims)),
+            age=dict(loss=dict(loss_weight=0.7)))))
+
+max_iters = 1400
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
+optim_wrapper = dict(
+    # a short training, a short memory
+    optimizer=dict(lr=0.0016, betas=(0.9, 0.99)))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=False,
+        begin=100,
+        end=max_iters,
+        eta_min=0)
+]
+default_hooks = dict(checkpoint=dict(interval=max_iters))
+custom_hooks = [dict(type='ProgressHook'), dict(type='PreviewHook')]

@@ -1,5 +1,5 @@
-# The toy model on the videos of make_toy_videos.py.
-_base_ = '../hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
+# The model of the demo on the videos of make_toy_videos.py.
+_base_ = '../hqnet/hqnet_demo_r18_1xb4_toy-unihuman.py'
 
 detector = _base_.model
 normalisation = detector.pop('data_preprocessor')

@@ -76,6 +76,7 @@ class UniPHD(DeformableDETR):
         super(DeformableDETR, self).init_weights()
         for part in (self.encoder, self.decoder, self.fusion):
             init_transformer(part)
+        self.fusion.start_alike()
         for layer in self.decoder.layers:
             nn.init.constant_(layer.within_attn.adjacency, 1e-8)
         nn.init.xavier_uniform_(self.memory_trans_fc.weight)
@@ -141,7 +142,11 @@ class UniPHD(DeformableDETR):
             prompts = self.read_prompts(batch_data_samples)
         tokens = self._encode_prompts(img_feats[2], batch_data_samples,
                                       prompts)
-        maps = self.fusion(self.neck(img_feats[1:]), tokens)
+        maps = self.neck(img_feats[1:])
+        places = [
+            self._image_encoding(level, batch_data_samples) for level in maps
+        ] if self.fusion.selective else None
+        maps = self.fusion(maps, tokens, places)
         encoder_inputs, decoder_inputs = self.pre_transformer(
             maps, batch_data_samples)
         encoded = self.forward_encoder(**encoder_inputs)

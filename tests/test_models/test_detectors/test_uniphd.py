@@ -203,3 +203,11 @@ def test_positions_may_stay_out_of_the_residual():
     ]
     first, second = (output['hidden_states'] for output in outputs)
     assert not torch.allclose(first, second)
+
+
+def test_pixels_that_know_their_places_leave_no_parameter_behind():
+    config = tiny_uniphd_config()
+    config['fusion']['selective'] = True
+    model = build_model(config)
+    grads = gradients(model, [sample_with(prompt) for prompt in PROMPTS])
+    assert all(grad is not None for grad in grads.values())

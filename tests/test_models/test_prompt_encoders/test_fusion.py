@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmdet.models.layers import SinePositionalEncoding
 
 from mmhqnet.models.prompt_encoders import PromptFusion, PromptTokens
 
@@ -50,3 +51,24 @@ def test_the_other_familys_attention_has_gradients_in_training(fusion):
     maps = [torch.randn(1, 8, 2, 2, dtype=torch.float64)]
     fusion.train()(maps, [tokens('text', [0])])[0].sum().backward()
     assert all(parameter.grad is not None for parameter in fusion.parameters())
+
+
+@pytest.mark.parametrize('selective', [False, True])
+def test_a_point_is_heard_where_it_is_only_if_pixels_know_places(selective):
+    torch.manual_seed(0)
+    fusion = PromptFusion(embed_dims=64, selective=selective).eval()
+    fusion.start_alike()
+    place = SinePositionalEncoding(
+        32, normalize=True, scale=18.85)(
+            torch.zeros(1, 9, 9, dtype=torch.bool))
+    word = torch.zeros(1, 1, 64)
+    word[..., 0] = 1
+    point = PromptTokens('positional', [0], word, place[:, :, 2, 6][:, None],
+                         torch.zeros(1, 1, dtype=torch.bool), word[:, 0])
+    heard = fusion([torch.zeros(1, 64, 9, 9)], [point], [place])[0]
+    volume = heard.detach()[0].norm(dim=0)
+    if selective:
+        assert volume.argmax() == 2 * 9 + 6
+        assert volume.min() < .9 * volume.max()
+    else:
+        torch.testing.assert_close(volume, volume.max().expand(9, 9))

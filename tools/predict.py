@@ -5,6 +5,10 @@ Example:
     python tools/predict.py photo.jpg holidays/ film.mp4 --config CONFIG.py \\
         --checkpoint CHECKPOINT.pth --out outputs
 
+Of one person:
+    python tools/predict.py photo.jpg --checkpoint CHECKPOINT.pth --json \\
+        --point 120,80
+
 ``outputs`` gets a JSON line per image (``persons.jsonl``, see
 docs/results.md), pictures (``pictures/``) and drawn videos.
 """
@@ -51,6 +55,18 @@ def parse_args(argv=None):
         '--no-attributes',
         action='store_true',
         help='no gender, age and other attributes')
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument(
+        '--point', metavar='X,Y', help='find only the person at this point')
+    asked.add_argument(
+        '--scribble',
+        nargs='+',
+        metavar='X,Y',
+        help='find only the person under a line through these points')
+    asked.add_argument(
+        '--box', metavar='X1,Y1,X2,Y2', help='find only the person in a box')
+    asked.add_argument(
+        '--text', help='find only the person of these words, "oldest woman"')
     parser.add_argument(
         '--blur',
         choices=['face', 'person'],
@@ -88,6 +104,11 @@ def run(args):
         int: 1 if some images could not be read, else 0.
     """
     from mmhqnet.apis import HQNetInferencer, predict_to_folder
+    from mmhqnet.structures import prompt_from_option
+    prompt = None
+    for kind in ('point', 'scribble', 'box', 'text'):
+        if getattr(args, kind) is not None:
+            prompt = prompt_from_option(kind, getattr(args, kind))
     inferencer = HQNetInferencer(
         args.config,
         args.checkpoint,
@@ -112,7 +133,8 @@ def run(args):
             every=args.every,
             start=args.start,
             stop=args.stop,
-            score_thr=args.score_thr):
+            score_thr=args.score_thr,
+            prompt=prompt):
         count += 1
         if args.json:
             print(persons.to_json(), flush=True)

@@ -1,8 +1,8 @@
-"""Show a UniPHD one image and several prompts; draw the answers.
+"""Show a model one image and several prompts; draw the answers.
 
 Example:
     python tools/prompt_demo.py photo.jpg CONFIG.py CHECKPOINT.pth \\
-        --text 'woman in a red dress' --text left --point 120 80 \\
+        --text 'woman in a red dress' --text left --point 120,80 \\
         --scribble 90,60 100,75 112,90 --out answers.png
 
 Every prompt gives one picture with the person that it means; they stand side
@@ -24,7 +24,8 @@ def parse_args(argv=None):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('image', help='image file')
-    parser.add_argument('config', help='config file of a UniPHD')
+    parser.add_argument(
+        'config', help='config file of any model; UniPHD reads prompts itself')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
         '--text', action='append', default=[], help='a description')
@@ -32,9 +33,7 @@ def parse_args(argv=None):
         '--point',
         action='append',
         default=[],
-        nargs=2,
-        type=float,
-        metavar=('X', 'Y'),
+        metavar='X,Y',
         help='a point on the person')
     parser.add_argument(
         '--scribble',
@@ -43,6 +42,12 @@ def parse_args(argv=None):
         nargs='+',
         metavar='X,Y',
         help='a line over the person')
+    parser.add_argument(
+        '--box',
+        action='append',
+        default=[],
+        metavar='X1,Y1,X2,Y2',
+        help='a box around the person')
     parser.add_argument(
         '--out', default='answers.png', help='picture to write (%(default)s)')
     parser.add_argument(
@@ -61,44 +66,33 @@ def run(args):
     """
     import cv2
     import numpy as np
-    from mmdet.structures import DetDataSample
 
-    from mmhqnet.apis.prompted import init_prompted, predict_prompts
+    from mmhqnet.apis import HQNetInferencer
     from mmhqnet.errors import InputError
-    from mmhqnet.structures import Point, Scribble, Text
-    from mmhqnet.visualization import HumanLocalVisualizer
+    from mmhqnet.structures import prompt_from_option
     from mmhqnet.visualization.prompts import draw_prompt
 
     prompts = [
-        *map(Text, args.text), *(Point(*point) for point in args.point),
-        *(Scribble([pair.split(',') for pair in pairs])
-          for pairs in args.scribble)
+        prompt_from_option(kind, value)
+        for kind in ('text', 'point', 'scribble', 'box')
+        for value in getattr(args, kind)
     ]
     if not prompts:
-        raise InputError('say who is meant: --text, --point or --scribble')
-    image = cv2.imread(args.image)
-    if image is None:
-        raise InputError(f'{args.image} is missing or not an image')
-    model = init_prompted(args.config, args.checkpoint, args.device)
-    visualizer = HumanLocalVisualizer(min_side=360)
-    visualizer.dataset_meta = model.dataset_meta
+        raise InputError('say who is meant: --text, --point, --scribble or '
+                         '--box')
+    inferencer = HQNetInferencer(
+        args.config, args.checkpoint, args.device, show_progress=False)
+    inferencer.visualizer.min_side = 360
     pictures = []
-    for prompt, persons in zip(prompts, predict_prompts(model, image,
-                                                        prompts)):
-        best = persons[:1].cpu()
-        print(f'{prompt}: score {best.scores[0]:.2f}, box '
-              f'{np.round(best.bboxes[0].numpy()).tolist()}')
-        visualizer.add_datasample(
-            'answer',
-            image[..., ::-1],
-            DetDataSample(pred_instances=best),
-            draw_gt=False,
-            pred_score_thr=0)
-        drawn = visualizer.get_image()
-        scale = drawn.shape[1] / image.shape[1]
-        matrix = np.diag([scale, scale, 1])
-        pictures.append(draw_prompt(drawn, prompt.moved(matrix)))
-    if not cv2.imwrite(args.out, np.hstack(pictures)[..., ::-1]):
+    for prompt in prompts:
+        answer, = inferencer.predict(args.image, prompt=prompt)
+        print(f'{prompt}: {[*answer]}, {answer.choice.reason}')
+        drawn = answer.plot()
+        scale = drawn.shape[1] / answer.image.shape[1]
+        picture = draw_prompt(drawn[..., ::-1],
+                              prompt.moved(np.diag([scale, scale, 1])))
+        pictures.append(picture[..., ::-1])
+    if not cv2.imwrite(args.out, np.hstack(pictures)):
         raise InputError(f'cannot write {args.out}')
     print(f'wrote {args.out}')
 

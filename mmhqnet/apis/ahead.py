@@ -68,3 +68,15 @@ class ReadAhead:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def batches(results: Iterable, size: int) -> Iterator[list]:
+    """Lists of ``size`` results; the last may be shorter."""
+    batch = []
+    for result in results:
+        batch.append(result)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -22,16 +22,19 @@ from mmhqnet.checkpoints import (check_weights_fit, notice, read_checkpoint,
                                  shipped_model, stored_config, without_wrapper)
 from mmhqnet.errors import InputError, missing_file
 from mmhqnet.files import write_json
+from mmhqnet.structures import Prompt
 from mmhqnet.structures.person_fields import fields_in
 from mmhqnet.tracking import FrameTracker
 
-from .ahead import ReadAhead
+from .ahead import ReadAhead, batches
 from .model_options import Precision, choose_tasks, kept_persons_only
+from .prompted import Prompts, answer, check_prompt, with_prompts
 from .results import Persons
 from .sources import Frame, check_names, count_frames, read_frames
 
 IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')
-ANNOTATION_LOADERS = ('LoadHumanAnnotations', 'LoadAnnotations')
+# What data sets bring: annotations and prompts.
+OF_DATA_SETS = ('LoadHumanAnnotations', 'LoadAnnotations', 'SamplePrompt')
 Prepared = Tuple[Frame, Optional[dict]]
 
 
@@ -79,6 +82,9 @@ class HQNetInferencer(DetInferencer):
         InputError: If config or checkpoint are missing or do not fit, or the
             model has no such task.
 
+    With a ``prompt`` only the person that is meant is left, see
+    docs/uniphd.md; ``UniPHD`` reads it itself.
+
     Examples:
         >>> from mmhqnet.apis import HQNetInferencer
         >>> inferencer = HQNetInferencer('config.py', 'checkpoint.pth')
@@ -86,6 +92,8 @@ class HQNetInferencer(DetInferencer):
         >>> for persons in inferencer.stream('film.mp4', every=5):
         ...     print(persons.time, [person.age for person in persons])
     """
+
+    preprocess_kwargs = {'prompt'}
 
     def __init__(self,
                  model=None,
@@ -120,7 +128,8 @@ class HQNetInferencer(DetInferencer):
                start: int = 0,
                stop: Optional[int] = None,
                score_thr: float = 0.3,
-               tracker: Optional[FrameTracker] = None) -> Iterator[Persons]:
+               tracker: Optional[FrameTracker] = None,
+               prompt: Prompts = None) -> Iterator[Persons]:
         """Find the persons in whatever has images, image by image.
 
         Memory stays constant: images are read ahead by another thread, but
@@ -139,19 +148,28 @@ class HQNetInferencer(DetInferencer):
                 their masks are never drawn.
             tracker: Says who is who from frame to frame; persons that
                 belong to no track are left out. A new one for each video.
+            prompt: Who is meant: one for all images, or a list with one for
+                each. The others are left out, and ``persons.choice`` says
+                why; nobody is left where nobody is meant.
 
         Yields:
             Persons: One per image, in order; of an image that cannot be
             read, an empty one that says why in ``error``.
 
-        Raises: InputError: If there is nothing at all in the source.
+        Raises:
+            InputError: If there is nothing at all in the source, or not as
+                many images as prompts.
         """
+        if prompt is not None and tracker is not None:
+            raise InputError('a prompt is for images, not for a tracker: ask '
+                             'for one frame, then follow its track_id')
         if batch_size < 1:
             raise InputError(f'batch_size is {batch_size}, must be at least 1')
         frames = read_frames(source, every, start, stop)
-        with ReadAhead(self._prepared(frames), 2 * batch_size) as prepared:
+        with ReadAhead(self._prepared(frames, prompt),
+                       2 * batch_size) as prepared:
             for batch in self._progress(
-                    _batches(prepared, batch_size), source, batch_size,
+                    batches(prepared, batch_size), source, batch_size,
                     slice(start, stop, every)):
                 yield from self._find(batch, score_thr, tracker)
 
@@ -177,28 +195,47 @@ class HQNetInferencer(DetInferencer):
         with_queries = tracker is not None and tracker.needs_queries
         with kept_persons_only(self.model, score_thr, with_queries):
             samples = iter(
-                self.forward(self.collate_fn(inputs)) if inputs else ())
+                self.forward(self.collate_fn(inputs), score_thr) if inputs else
+                ())
         for frame, data in batch:
-            instances = None
+            sample = instances = None
             if data is not None:
-                instances = next(samples).pred_instances
-                instances = instances[instances.scores > score_thr]
+                sample = next(samples)
+                instances = sample.pred_instances
+                if 'asked' not in sample:
+                    instances = instances[instances.scores > score_thr]
                 if tracker is not None:
                     instances = tracker(instances)
             yield Persons(frame, instances, self.model.dataset_meta,
-                          self.visualizer)
+                          self.visualizer, sample)
 
-    def _prepared(self, frames: Iterator[Frame]) -> Iterator[Prepared]:
+    def forward(self, inputs: dict, score_thr: float = 0.3) -> list:
+        """Predict for a batch, and answer its prompts."""
+        samples = super().forward(inputs)
+        for sample in samples:
+            if 'asked' in sample:
+                answer(self.model, sample, score_thr)
+        return samples
+
+    def _prepared(self, frames: Iterator[Frame],
+                  prompt: Prompts) -> Iterator[Prepared]:
         with closing(frames):
-            yield from map(self._prepare, frames)
+            for frame, asked in with_prompts(frames, prompt):
+                yield self._prepare(frame, asked)
 
-    def _prepare(self, frame: Frame) -> Prepared:
-        """Bring an image into the form that the model takes."""
+    def _prepare(self, frame: Frame, prompt: Optional[Prompt]) -> Prepared:
+        """Bring an image and its prompt into the form that the model takes."""
         if frame.error:
             return frame, None
         path = frame.path or f'{frame.name}.jpg'
+        inputs = dict(img=frame.image, img_path=path)
         try:
-            return frame, self.pipeline(dict(img=frame.image, img_path=path))
+            check_prompt(self.model, prompt, frame.image, path)
+            if prompt is None:
+                return frame, self.pipeline(inputs)
+            data = self.pipeline(dict(inputs, prompt=prompt))
+            data['data_samples'].set_metainfo(dict(asked=prompt))
+            return frame, data
         except cv2.error:
             height, width = frame.image.shape[:2]
             error = (f'{path} has {width} x {height} pixels and cannot be '
@@ -221,7 +258,8 @@ class HQNetInferencer(DetInferencer):
 
         Args:
             inputs: As for :meth:`stream`.
-            *args, **kwargs: See mmdet's ``DetInferencer``.
+            *args, **kwargs: See mmdet's ``DetInferencer``; and ``prompt`` as
+                of :meth:`stream`.
             out_dir: Pictures go to its ``vis``, and with
                 ``no_save_pred=False`` JSON files to its ``preds``, named
                 after the image, or after its position if it is an array.
@@ -249,10 +287,14 @@ class HQNetInferencer(DetInferencer):
         # NOTE: The parent unpacks folders; here everything is a source.
         return list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
 
-    def preprocess(self, inputs: list, batch_size: int = 1, **kwargs):
+    def preprocess(self,
+                   inputs: list,
+                   batch_size: int = 1,
+                   prompt: Prompts = None,
+                   **kwargs):
         """Batches of frames and model inputs, without what is broken."""
         chunk = []
-        for frame, data in map(self._prepare, read_frames(inputs)):
+        for frame, data in self._prepared(read_frames(inputs), prompt):
             if data is None:
                 self.skipped[frame.path or frame.name] = frame.error
             else:
@@ -285,7 +327,8 @@ class HQNetInferencer(DetInferencer):
             ``keypoints_visible`` (K,), ``genders`` (0 male, 1 female),
             ``gender_scores`` (probability of female), ``ages`` (years), and
             the fields of further tasks; categories that the data set adds are
-            named. Coordinates are pixels of the original image.
+            named; ``prompt`` and ``choice`` (why this person), if one was
+            asked for. Coordinates are pixels of the original image.
         """
         result = super().pred2dict(data_sample)
         instances = data_sample.pred_instances.numpy()
@@ -295,6 +338,10 @@ class HQNetInferencer(DetInferencer):
         for row in fields_in(self.model.dataset_meta).values():
             if row.kind == 'category' and row.column in result:
                 result[row.column] = [*map(row.printed, result[row.column])]
+        if 'asked' in data_sample:
+            result.update(
+                prompt=data_sample.asked.to_dict(),
+                choice=data_sample.choice.to_dict())
         if pred_out_dir:
             stem = osp.splitext(osp.basename(data_sample.img_path))[0]
             write_json(osp.join(pred_out_dir, 'preds', f'{stem}.json'), result)
@@ -406,8 +453,11 @@ class HQNetInferencer(DetInferencer):
             elif 'meta_keys' in step:
                 step = dict(
                     step,
-                    meta_keys=[k for k in step['meta_keys'] if k != 'img_id'])
-            if name not in ANNOTATION_LOADERS:
+                    meta_keys=[
+                        k for k in step['meta_keys']
+                        if k not in ('img_id', 'instances')
+                    ])
+            if name not in OF_DATA_SETS:
                 steps.append(step)
         return Compose(steps)
 
@@ -416,14 +466,3 @@ class HQNetInferencer(DetInferencer):
         visualizer = cfg.get('visualizer', dict(type='HumanLocalVisualizer'))
         cfg.visualizer = dict(visualizer, vis_backends=None)
         return super()._init_visualizer(cfg)
-
-
-def _batches(results: Iterable, size: int) -> Iterator[list]:
-    batch = []
-    for result in results:
-        batch.append(result)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

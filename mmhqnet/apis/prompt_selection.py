@@ -1,4 +1,5 @@
 """Prompts on any model's persons: which of them is meant."""
+from dataclasses import dataclass
 from typing import Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -8,6 +9,29 @@ from mmhqnet.structures import Box, Prompt, Text
 
 from .descriptions import choose, parse
 from .results import Person, Persons
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who is meant, and why.
+
+    Attributes:
+        index: Of the person; None if nobody is meant.
+        reason: For people.
+        match: Share of the points inside of the person, or IoU of the boxes.
+        tied: Other persons that match and score as well.
+    """
+    index: Optional[int]
+    reason: str
+    match: Optional[float] = None
+    tied: int = 0
+
+    def to_dict(self) -> dict:
+        """As JSON has it."""
+        result = dict(reason=self.reason)
+        if self.match is not None:
+            result.update(match=round(self.match, 4), tied=self.tied)
+        return result
 
 
 def person_meant(persons: Persons, prompt: Prompt) -> Optional[Person]:
@@ -23,18 +47,17 @@ def person_meant(persons: Persons, prompt: Prompt) -> Optional[Person]:
 
     Raises: InputError: See :func:`select_person`.
     """
-    columns = dict(persons.columns)
-    if len(persons) and columns.get('masks') is not None:
+    index = choice_among(persons, prompt).index
+    return None if index is None else persons[index]
+
+
+def choice_among(persons: Persons, prompt: Prompt) -> Choice:
+    """As :func:`person_meant`, the index and the reason."""
+    columns = dict(persons.columns, bboxes=persons.columns.get('bboxes', ()))
+    if columns.get('masks') is not None and len(persons):
         columns['masks'] = np.stack(
             [mask_utils.decode(code) for code in columns['masks']])
-    if not len(persons):
-        columns = dict(
-            bboxes=np.zeros((0, 4)),
-            scores=np.zeros(0),
-            genders=np.zeros(0),
-            ages=np.zeros(0))
-    index = select_person(prompt, columns, persons.image.shape[:2])
-    return None if index is None else persons[index]
+    return choose_person(prompt, columns, persons.image.shape[:2])
 
 
 def select_person(prompt: Prompt, persons: Mapping[str, Sequence],
@@ -60,21 +83,39 @@ def select_person(prompt: Prompt, persons: Mapping[str, Sequence],
         InputError: If the prompt lies outside of the image, or says what the
             model does not know.
     """
+    return choose_person(prompt, persons, image_size).index
+
+
+def choose_person(prompt: Prompt, persons: Mapping[str, Sequence],
+                  image_size: Tuple[int, int]) -> Choice:
+    """As :func:`select_person`, with the reason."""
     height, width = image_size
     prompt.check_inside(width, height)
-    if isinstance(prompt, Text):
-        return choose(parse(prompt.caption), persons, image_size)
+    description = parse(prompt.caption) if isinstance(prompt, Text) else None
     boxes = np.asarray(persons['bboxes'], float).reshape(-1, 4)
     if not len(boxes):
-        return None
+        return Choice(None, 'nobody was found in the image')
+    if description is not None:
+        index = choose(description, persons, image_size)
+        return Choice(
+            index, 'the words fit nobody'
+            if index is None else 'the words fit; see the grammar')
     if isinstance(prompt, Box):
-        match = _iou(np.ravel(prompt.points), boxes)
+        match, by = _iou(np.ravel(prompt.points), boxes), 'IoU of the boxes'
         sizes = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     else:
         match, sizes = _share_inside(prompt.points, persons, boxes)
-    match = match * np.asarray(persons['scores'], float)
-    best = np.lexsort((sizes, -match))[0]
-    return int(best) if match[best] > 0 else None
+        where = 'box' if persons.get('masks') is None else 'mask'
+        by = f'share of the prompt inside of the {where}'
+    ranks = match * np.asarray(persons['scores'], float)
+    best = int(np.lexsort((sizes, -ranks))[0])
+    if ranks[best] <= 0:
+        return Choice(None, 'the prompt touches nobody')
+    tied = int((ranks == ranks[best]).sum()) - 1
+    reason = f'largest {by} times the score'
+    if tied:
+        reason += '; of equals the smallest, which is in front'
+    return Choice(best, reason, float(match[best]), tied)
 
 
 def _share_inside(points: np.ndarray, persons: Mapping[str, Sequence],

@@ -1,78 +1,111 @@
-"""UniPHD on one image and any number of prompts."""
-from typing import List, Sequence
+"""From a prompt to the one person that it means, with any model.
+
+A model that reads prompts (UniPHD) has answered when its best group is taken;
+among the persons of another one :mod:`mmhqnet.apis.prompt_selection` chooses.
+"""
+from itertools import repeat
+from typing import Iterable, Iterator, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
-from mmcv.transforms import Compose
-from mmdet.apis import init_detector
-from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
-from mmengine.structures import InstanceData
-from torch import nn
+from mmdet.structures import DetDataSample
+from pycocotools import mask as mask_utils
 
 from mmhqnet.errors import InputError
-from mmhqnet.structures import Prompt
+from mmhqnet.models.detectors import UniPHD
+from mmhqnet.structures import Prompt, Text
+from mmhqnet.structures.run_length_masks import encode_masks
 
-# Steps of the test pipeline that an image and a prompt do not need.
-_OF_FILES = ('SamplePrompt', 'LoadHumanAnnotations')
+from .descriptions import parse
+from .prompt_selection import Choice, choose_person
+from .sources import Frame
+
+Prompts = Union[None, Prompt, Sequence[Prompt]]
 
 
-def init_prompted(config: str,
-                  checkpoint: str,
-                  device: str = 'cpu') -> nn.Module:
-    """Build a UniPHD for :func:`predict_prompts`.
+def with_prompts(frames: Iterable[Frame],
+                 prompt: Prompts) -> Iterator[Tuple[Frame, Optional[Prompt]]]:
+    """Each frame with its prompt.
 
     Args:
-        config: Config file.
-        checkpoint: Checkpoint file.
-        device: Where it shall compute.
+        frames: The images.
+        prompt: One for all of them, or a list with one for each.
 
-    Raises: InputError: If the config is not one of UniPHD.
+    Raises: InputError: If a list is shorter or longer than the images.
     """
-    cfg = Config.fromfile(config)
-    if cfg.model.type != 'UniPHD':
-        raise InputError(f'{config}: model.type is {cfg.model.type}, but only '
-                         'UniPHD reads prompts itself; for other models there '
-                         'is mmhqnet.apis.prompt_selection')
-    cfg.model.backbone.init_cfg = None  # the checkpoint has it all
-    return init_detector(cfg, checkpoint, palette='none', device=device)
+    if not isinstance(prompt, (list, tuple)):
+        yield from zip(frames, repeat(prompt))
+        return
+    count = 0
+    for count, frame in enumerate(frames, 1):
+        if count > len(prompt):
+            break
+        yield frame, prompt[count - 1]
+    if count != len(prompt):
+        more = 'more' if count > len(prompt) else f'only {count}'
+        raise InputError(f'there are {len(prompt)} prompts and {more} images: '
+                         'give one prompt for all, or one for each')
 
 
-def predict_prompts(model: nn.Module, image: np.ndarray,
-                    prompts: Sequence[Prompt]) -> List[InstanceData]:
-    """Find the person that each prompt means.
+def check_prompt(model: torch.nn.Module, prompt: Optional[Prompt],
+                 image: np.ndarray, name: str) -> None:
+    """Refuse before any work what the model cannot answer.
 
     Args:
-        model: From :func:`init_prompted`.
-        image: BGR, (h, w, 3).
-        prompts: In pixels of the image; they are computed in one batch.
-
-    Returns:
-        list[InstanceData]: For each prompt the groups by falling score, see
-        :meth:`RefPoseMaskHead.predict`; the first is the answer.
+        model: That is asked.
+        prompt: In pixels of the image.
+        image: (h, w, 3).
+        name: Of the image, for the message.
 
     Raises:
-        InputError: If a prompt lies outside of the image, or is none that
-            the model reads.
+        InputError: If the prompt lies outside of the image, has words that
+            the grammar does not know, or is missing where the model needs one.
     """
-    height, width = image.shape[:2]
-    for prompt in prompts:
-        prompt.check_inside(width, height)
-    steps = [
-        dict(step, type='mmdet.LoadImageFromNDArray')
-        if 'LoadImage' in step['type'] else step
-        for step in model.cfg.test_dataloader.dataset.pipeline
-        if step['type'] not in _OF_FILES
-    ]
-    steps[-1] = dict(
-        steps[-1], meta_keys=('ori_shape', 'img_shape', 'scale_factor'))
-    pipeline = Compose(steps)
-    batch = [
-        pipeline(dict(img=image, img_path=None, img_id=0, prompt=prompt))
-        for prompt in prompts
-    ]
-    if not batch:
-        return []
-    with torch.no_grad():
-        samples = model.test_step(pseudo_collate(batch))
-    return [sample.pred_instances for sample in samples]
+    reads = isinstance(model, UniPHD)
+    if reads:
+        model.check_prompt(prompt, name)
+    elif prompt is None:
+        return
+    elif not hasattr(prompt, 'check_inside'):
+        raise InputError('a prompt is a Point, Scribble, Box or Text, got '
+                         f'{prompt!r}')
+    prompt.check_inside(*image.shape[1::-1])
+    if isinstance(prompt, Text) and not reads:
+        parse(prompt.caption)
+
+
+def answer(model: torch.nn.Module, sample: DetDataSample,
+           score_thr: float) -> None:
+    """Leave only the person that ``sample.asked`` means, or nobody.
+
+    ``sample.choice`` tells why.
+
+    Args:
+        model: That gave ``sample.pred_instances``.
+        sample: With the prompt in pixels of the image.
+        score_thr: Persons that score less are never meant. UniPHD always
+            answers: its best group.
+    """
+    instances = sample.pred_instances
+    if isinstance(model, UniPHD):
+        best = instances[:1]
+        choice = Choice(0, 'the best group of UniPHD')
+    else:
+        kept = instances[instances.scores > score_thr]
+        columns = {
+            name: value.cpu() if isinstance(value, torch.Tensor) else value
+            for name, value in kept.items()
+        }
+        if 'masks' in columns:
+            columns['masks'] = [
+                mask_utils.decode(code)
+                for code in encode_masks(columns['masks'])
+            ] or None
+        try:
+            choice = choose_person(sample.asked, columns, sample.ori_shape)
+        except InputError as refusal:  # words on what the model lacks
+            choice = Choice(None, str(refusal))
+        best = kept[:0] if choice.index is None else kept[torch.tensor(
+            [choice.index])]
+    sample.pred_instances = best
+    sample.set_metainfo(dict(choice=choice))

@@ -23,6 +23,8 @@ from .sources import Frame
 VERSION = 1
 """int: Of the format of :meth:`Persons.to_dict`; a change that readers must
 know of makes it greater."""
+PROMPTED_VERSION = 2
+"""int: Where ``persons`` are not all, but the one that a prompt means."""
 
 
 class Person:
@@ -85,6 +87,9 @@ class Persons(Sequence):
         time: Seconds since the beginning of the video.
         error: Why the image could not be read.
         rate: Frames per second of the video.
+        prompt: Who was asked for, if anybody.
+        choice: Why this person, or nobody; a
+            :class:`~mmhqnet.apis.prompt_selection.Choice`.
         columns: n arrays or, of masks, run-length codes, by field.
     """
 
@@ -92,13 +97,16 @@ class Persons(Sequence):
                  frame: Frame,
                  instances: Optional[InstanceData] = None,
                  dataset_meta: Optional[Mapping] = None,
-                 visualizer=None) -> None:
+                 visualizer=None,
+                 sample: Optional[DetDataSample] = None) -> None:
         (self.image, self.name, self.path, self.index, self.time, self.error,
          self.rate) = frame
         self.columns = {} if instances is None else {
             name: _column(name, value)
             for name, value in instances.items()
         }
+        self.prompt = sample and sample.get('asked')
+        self.choice = sample and sample.get('choice')
         self._meta = dataset_meta or {}
         self._visualizer = visualizer
         self._table = fields_in(self._meta)
@@ -157,6 +165,11 @@ class Persons(Sequence):
         result = dict(version=VERSION, image=image)
         if self.error:
             return dict(result, error=self.error)
+        if self.prompt is not None:
+            result.update(
+                version=PROMPTED_VERSION,
+                prompt=self.prompt.to_dict(),
+                choice=self.choice.to_dict())
         return dict(result, persons=[person.to_dict() for person in self])
 
     def to_json(self, **kwargs) -> str:
@@ -256,6 +269,19 @@ class Persons(Sequence):
             samples.append(sample)
         return samples
 
+    def to_instances(self) -> InstanceData:
+        """Tensors as in ``pred_instances``, masks (n, H, W) bool."""
+        instances = InstanceData(
+            **{
+                name:
+                torch.as_tensor(values) if isinstance(values, np.ndarray)
+                and values.dtype != object else values
+                for name, values in self.columns.items()
+            })
+        if 'masks' in self.columns:
+            instances.masks = torch.from_numpy(self._masks(range(len(self))))
+        return instances
+
     def plot(self,
              image: Optional[np.ndarray] = None,
              blur: Optional[str] = None,
@@ -272,15 +298,7 @@ class Persons(Sequence):
         Returns: (H', W', 3) BGR.
         """
         image = self.blurred(blur) if image is None else image
-        instances = InstanceData(
-            **{
-                name:
-                torch.as_tensor(values) if isinstance(values, np.ndarray)
-                and values.dtype != object else values
-                for name, values in self.columns.items()
-            })
-        if 'masks' in self.columns:
-            instances.masks = torch.from_numpy(self._masks(range(len(self))))
+        instances = self.to_instances()
         if trails is not None:
             instances.trails = list(trails)
         self._visualizer.dataset_meta = self._meta

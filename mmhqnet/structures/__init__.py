@@ -1,7 +1,7 @@
 from .prompts import (Box, Point, Prompt, Scribble, Text, prompt_from_dict,
-                      swap_sides)
+                      prompt_from_option, swap_sides)
 
 __all__ = [
     'Box', 'Point', 'Prompt', 'Scribble', 'Text', 'prompt_from_dict',
-    'swap_sides'
+    'prompt_from_option', 'swap_sides'
 ]

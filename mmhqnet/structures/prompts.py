@@ -5,7 +5,7 @@ prompt goes with.
 """
 import re
 from dataclasses import dataclass
-from typing import Sequence, Union
+from typing import List, Sequence, Union
 
 import numpy as np
 
@@ -196,6 +196,36 @@ class Text:
 
 
 Prompt = Union[Point, Scribble, Box, Text]
+
+
+def prompt_from_option(kind: str, value: Union[str, Sequence[str]]) -> Prompt:
+    """Read a prompt as command lines have it.
+
+    Args:
+        kind: ``point``, ``scribble``, ``box`` or ``text``.
+        value: ``'x,y'``; several of them; ``'x1,y1,x2,y2'``; a caption.
+
+    Raises: InputError: If it is not of that form.
+    """
+    if kind == 'text':
+        return Text(value)
+    if kind == 'scribble':
+        return Scribble([_coordinates(pair, 'x,y', 2) for pair in value])
+    if kind == 'box':
+        return Box(*_coordinates(value, 'x1,y1,x2,y2', 4))
+    return Point(*_coordinates(value, 'x,y', 2))
+
+
+def _coordinates(text: str, form: str, number: int) -> List[float]:
+    try:
+        values = [float(value) for value in text.split(',')]
+    except ValueError:
+        values = []
+    if len(values) != number:
+        raise InputError(f'{form} must be numbers in pixels without spaces, '
+                         f'got {text!r}')
+    return values
+
 
 # left, leftmost, left-hand, lefty, leftward(s): but not "leftover" or
 # "bright"; "right" as in "all right" cannot be told from a side.

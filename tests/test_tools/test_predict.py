@@ -125,3 +125,25 @@ def test_a_video_becomes_a_video(run, tmp_path):
     assert frames == [0, 2, 4]
     assert cv2.VideoCapture(str(out / 'film.mp4')).get(
         cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+@pytest.mark.parametrize(
+    'options',
+    [['--point', '320,200'], ['--scribble', '320,200', '330,220'],
+     ['--box', '200,100,500,400'], ['--text', 'person on the left']])
+def test_a_prompt_leaves_one_person(run, photos, options):
+    path = photos / 'images' / '000000000785.jpg'
+    status, (line, ), _ = run(path, '--json', *options)
+    result = json.loads(line)
+    assert status == 0 and len(result['persons']) <= 1
+    assert result['prompt']['kind'] == options[0][2:]
+
+
+def test_a_prompt_at_fault_is_one_line(run, photos):
+    path = photos / 'images' / '000000000785.jpg'
+    for options, message in ((['--point',
+                               '3'], 'x,y must be'), (['--text',
+                                                       ' '], 'caption'),
+                             (['--point', '9999,1'], 'outside of the image')):
+        status, _, error = run(path, '--json', *options)
+        assert status and message in error

@@ -194,19 +194,13 @@ class UniPHD(DeformableDETR):
         texts, points = {}, {}
         for image, sample in enumerate(batch_data_samples):
             prompt = sample.get('prompt')
+            self.check_prompt(prompt, sample.get('img_path', image))
             if isinstance(prompt, Text):
                 texts[image] = prompt.caption
-            elif isinstance(prompt, (Point, Scribble)):
-                points[image] = self.level_embed.new_tensor(prompt.points)
             else:
-                raise InputError(
-                    f'image {sample.get("img_path", image)}: UniPHD needs a '
-                    f'Text, Point or Scribble as prompt, got {prompt!r}')
+                points[image] = self.level_embed.new_tensor(prompt.points)
         prompts = []
         if texts:
-            if self.text_encoder is None:
-                raise InputError('model.text_encoder is None: this model '
-                                 'takes points and scribbles, not text')
             words, sentence, pad_mask = self.text_encoder(list(texts.values()))
             prompts.append(
                 dict(
@@ -226,6 +220,24 @@ class UniPHD(DeformableDETR):
                     points=padded,
                     pad_mask=pad_mask.to(padded.device)))
         return prompts
+
+    def check_prompt(self, prompt: object, image: object) -> None:
+        """Refuse what is no prompt for this model.
+
+        Args:
+            prompt: What is said to be one.
+            image: Its name, for the message.
+
+        Raises:
+            InputError: If it is no text, point or scribble, or is a text and
+                the model has no text encoder.
+        """
+        if not isinstance(prompt, (Text, Point, Scribble)):
+            raise InputError(f'image {image}: UniPHD needs a Text, Point or '
+                             f'Scribble as prompt, got {prompt!r}')
+        if isinstance(prompt, Text) and self.text_encoder is None:
+            raise InputError('model.text_encoder is None: this model takes '
+                             'points and scribbles, not text')
 
     def _encode_prompts(self, feat16: Tensor, batch_data_samples: SampleList,
                         prompts: Sequence[Prompt]) -> List[PromptTokens]:

@@ -183,11 +183,6 @@ class HQNetInferencer(DetInferencer):
             raise InputError(results[0].error)
         return results
 
-    def forward(self, inputs: dict, **kwargs) -> List[DetDataSample]:
-        """Predict for a batch."""
-        with self._precision.of(self.model):
-            return super().forward(inputs, **kwargs)
-
     def _find(self, batch: Sequence[Prepared], score_thr: float,
               tracker: Optional[FrameTracker]) -> Iterator[Persons]:
         """Results of a batch; frames that could not be read have no data."""
@@ -209,9 +204,12 @@ class HQNetInferencer(DetInferencer):
             yield Persons(frame, instances, self.model.dataset_meta,
                           self.visualizer, sample)
 
-    def forward(self, inputs: dict, score_thr: float = 0.3) -> list:
+    def forward(self,
+                inputs: dict,
+                score_thr: float = 0.3) -> List[DetDataSample]:
         """Predict for a batch, and answer its prompts."""
-        samples = super().forward(inputs)
+        with self._precision.of(self.model):
+            samples = super().forward(inputs)
         for sample in samples:
             if 'asked' in sample:
                 answer(self.model, sample, score_thr)

@@ -11,13 +11,14 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmhqnet.testing import build_model, tiny_uniphd_config
+from mmhqnet.testing import build_model, tiny_config, tiny_uniphd_config
 
 ROOT = Path(__file__).parents[2]
-CONVERT, PROMPTS, DEMO = (
+CONVERT, PROMPTS, DEMO, SCORE = (
     runpy.run_path(str(ROOT / 'tools' / name))['main']
     for name in ('model_converters/uniphd_to_mmhqnet.py',
-                 'dataset_converters/make_prompts.py', 'prompt_demo.py'))
+                 'dataset_converters/make_prompts.py', 'prompt_demo.py',
+                 'test_prompts.py'))
 PHOTO = ROOT / 'tests/data/coco_ccby/images/000000000785.jpg'
 COCO = ROOT / 'tests/data/coco_ccby/person_keypoints.json'
 
@@ -119,3 +120,36 @@ def test_prompts_at_fault_are_one_line(model, tmp_path, capsys, options,
         DEMO([str(PHOTO), *model, *options, '--out', str(tmp_path / 'a.png')])
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in error
+
+
+def test_prompts_on_a_model_that_reads_none(tmp_path, capsys):
+    config = Config.fromfile(
+        ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py')
+    config.model = tiny_config()
+    init_default_scope('mmdet')
+    weights = build_model(config.model, torch.float32).state_dict()
+    checkpoint = tmp_path / 'tiny.pth'
+    torch.save(
+        dict(meta=dict(cfg=config.pretty_text), state_dict=weights),
+        checkpoint)
+    ann_file = tmp_path / 'ref.json'
+    PROMPTS([str(COCO), str(ann_file)])
+    content = json.loads(ann_file.read_text())
+    first, second, *_ = content['images']
+    first['caption'], second['caption'] = 'person on the left', 'red hat'
+    content['images'] = [first, second]
+    content['annotations'] = [
+        annotation for annotation in content['annotations']
+        if annotation['image_id'] in (first['id'], second['id'])
+    ]
+    ann_file.write_text(json.dumps(content))
+    SCORE([
+        str(ann_file),
+        str(PHOTO.parent), '--checkpoint',
+        str(checkpoint), '--score-thr', '0', '--device', 'cpu'
+    ])
+    printed = capsys.readouterr().out
+    assert '5 prompts compared, 1 captions have words' in printed
+    for kind in ('text', 'point', 'scribble'):
+        for name in ('pose_AP', 'mask_AP', 'PCKh', 'oIoU'):
+            assert f'refhuman/{kind}_{name}: ' in printed

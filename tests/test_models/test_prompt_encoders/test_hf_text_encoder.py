@@ -109,6 +109,12 @@ def test_a_folder_that_is_none(transformers, tmp_path):
         HFTextEncoder(name_or_path=str(tmp_path))
 
 
+def test_no_network(transformers, monkeypatch):
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    with pytest.raises(InputError, match='fetched from the hub'):
+        HFTextEncoder(name_or_path='nobody/no-such-model')(['left'])
+
+
 def test_too_many_tokens_for_the_model(transformers):
     with pytest.raises(InputError, match='takes 68 tokens'):
         HFTextEncoder(config=TINY, max_length=100)

@@ -122,7 +122,7 @@ def test_track_writes_lines_tracks_and_a_video(videos, checkpoint, tmp_path):
     out = tmp_path / 'out'
     load_tool('track.py').main([
         str(film), '--config',
-        str(ROOT / 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'),
+        str(ROOT / 'configs/hqnet/hqnet_demo_r18_1xb4_toy-unihuman.py'),
         '--checkpoint', checkpoint, '--out',
         str(out), '--tracker',
         str(tracker), '--score-thr', '0', '--trail', '5'

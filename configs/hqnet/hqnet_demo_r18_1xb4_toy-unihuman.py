@@ -1,5 +1,5 @@
-# The toy model, narrower, for two CPU cores: the whole method in a few minutes.
-# Poses in units of the box are learnt sooner (docs/lite.md).
+# The toy model, narrower, for two CPU cores: the whole method in a few
+# minutes. Poses in units of the box are learnt sooner (docs/lite.md).
 _base_ = './hqnet_toy_r18_1xb4_toy-unihuman.py'
 dims, num_heads, ffn_dims = 96, 3, 384
 attention = dict(embed_dims=dims, num_heads=num_heads)

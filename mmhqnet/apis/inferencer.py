@@ -291,21 +291,17 @@ class HQNetInferencer(DetInferencer):
                    prompt: Prompts = None,
                    **kwargs):
         """Batches of frames and model inputs, without what is broken."""
-        chunk = []
-        for frame, data in self._prepared(read_frames(inputs), prompt):
+        prepared = self._prepared(read_frames(inputs), prompt)
+        for batch in batches(self._readable(prepared), batch_size):
+            frames, data = zip(*batch)
+            yield frames, self.collate_fn(list(data))
+
+    def _readable(self, prepared: Iterator[Prepared]) -> Iterator[Prepared]:
+        for frame, data in prepared:
             if data is None:
                 self.skipped[frame.path or frame.name] = frame.error
             else:
-                chunk.append((frame, data))
-            if len(chunk) == batch_size:
-                yield self._collate(chunk)
-                chunk = []
-        if chunk:
-            yield self._collate(chunk)
-
-    def _collate(self, chunk: Sequence[Prepared]) -> tuple:
-        frames, inputs = zip(*chunk)
-        return frames, self.collate_fn(list(inputs))
+                yield frame, data
 
     def pred2dict(self,
                   data_sample: DetDataSample,

@@ -9,7 +9,6 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmhqnet.registry import DATASETS, MODELS
-from mmhqnet.toy.dataset import make_data_set
 
 CONFIGS = Path(__file__).parents[2] / 'configs/baselines'
 # NMS and RoIAlign, or mmpose's models, are compiled.
@@ -27,20 +26,8 @@ def parameters(paths):
 
 
 @pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('toy') / 'toy'
-    make_data_set(
-        folder,
-        dict(
-            version=4,
-            num_train=4,
-            num_val=2,
-            image_size=[64, 64],
-            max_persons=2,
-            seed=0,
-            unlabelled=0.0),
-        report=lambda *_: None)
-    return folder
+def data(draw_toy):
+    return draw_toy(num_train=4)
 
 
 @pytest.mark.parametrize('path', parameters(CONFIGS.glob('*_toy_*.py')))

@@ -8,27 +8,14 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmhqnet.toy.dataset import make_data_set
-
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
 FROM_HQNET = 'transfer/hqnet_toy_r18-from-hqnet-tenth_1xb4_toy-crowdpose.py'
 
 
 @pytest.fixture(scope='module')
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('toy') / 'toy'
-    make_data_set(
-        folder,
-        dict(
-            version=4,
-            num_train=2,
-            num_val=2,
-            image_size=[64, 64],
-            max_persons=2,
-            seed=0,
-            unlabelled=0.0),
-        report=lambda *_: None)
+def data(draw_toy):
+    folder = draw_toy(num_train=2)
     tool = ROOT / 'tools/dataset_converters/relabel_toy_unihuman.py'
     runpy.run_path(str(tool))['main']([str(folder)])
     return folder

@@ -1,0 +1,25 @@
+import pytest
+
+from mmhqnet.toy.dataset import make_data_set
+
+
+@pytest.fixture(scope='module')
+def draw_toy(tmp_path_factory):
+    """Draws a data set of 64 x 64 pixels with every label; its folder."""
+
+    def draw(num_train):
+        folder = tmp_path_factory.mktemp('toy') / 'toy'
+        make_data_set(
+            folder,
+            dict(
+                version=4,
+                num_train=num_train,
+                num_val=2,
+                image_size=[64, 64],
+                max_persons=2,
+                seed=0,
+                unlabelled=0.0),
+            report=lambda *_: None)
+        return folder
+
+    return draw

@@ -6,14 +6,12 @@ from torch import Tensor
 
 
 def from_box(relative: Tensor, boxes: Tensor) -> Tensor:
-    """Keypoints in the pixels of their boxes.
+    """Keypoints in the pixels of their boxes, (..., K, 2).
 
     Args:
         relative: Relative to the centre and size of the box: its corners are
             at -0.5 and 0.5, (..., K, 2).
         boxes: xyxy, (..., 4).
-
-    Returns: (..., K, 2).
     """
     top_left, size = _place(boxes)
     return (relative + 0.5) * size + top_left
@@ -26,9 +24,7 @@ def to_box(keypoints: Tensor, boxes: Tensor) -> Tuple[Tensor, Tensor]:
         keypoints: In the pixels of the boxes, (..., K, 2).
         boxes: xyxy, (..., 4); without a size, the result is finite.
 
-    Returns:
-        tuple[Tensor, Tensor]: Relative keypoints, (..., K, 2), and which are
-        inside of the box, bool, (..., K). The edges belong to the box.
+    Returns: Relative keypoints, and which are inside or on the edge, (..., K).
     """
     top_left, size = _place(boxes)
     keypoints = keypoints.to(boxes.dtype) - top_left

@@ -3,12 +3,7 @@ from torch import Tensor, nn
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of each pixel.
-
-    Args:
-        dims: Channels.
-        eps: Added to the variance.
-    """
+    """Layer norm over the channels of each pixel."""
 
     def __init__(self, dims: int, eps: float = 1e-6) -> None:
         super().__init__(dims, eps=eps)

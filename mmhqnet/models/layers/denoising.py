@@ -21,9 +21,8 @@ class DenoisingQueryGenerator(CdnQueryGenerator):
         """Arrange the noisy queries by image, padded with zeros.
 
         Args:
-            input_label_query: Content queries of all groups, (num_targets * 2
-                * num_groups, dim).
-            input_bbox_query: Box queries, (num_targets * 2 * num_groups, 4).
+            input_label_query: Contents, (num_targets * 2 * num_groups, dim).
+            input_bbox_query: Boxes, (num_targets * 2 * num_groups, 4).
             batch_idx: Image of each target, (num_targets, ).
 
         Returns: Both as (bs, num_denoising_queries, dim or 4).

@@ -6,10 +6,7 @@ from torch import Tensor, nn
 class GraphAttention(nn.Module):
     """Self-attention whose logits have a learned bias per pair of tokens.
 
-    Source: UniPHD; docs/uniphd.md.
-
-    Args:
-        num_tokens: Tokens of a group, nodes of the graph.
+    The tokens of a group are nodes of a graph. Source: UniPHD; docs/uniphd.md.
     """
 
     def __init__(self, embed_dims: int, num_heads: int,
@@ -23,10 +20,7 @@ class GraphAttention(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Let the tokens of each group look at each other.
 
-        Args:
-            query: (groups, num_tokens, dim); so are key and value.
-
-        Returns: Without residual, (groups, num_tokens, dim).
+        All are (groups, num_tokens, dim), the result without residual.
         """
         # (groups * heads, tokens, tokens), row = the token that looks
         bias = self.adjacency.repeat(len(query), 1, 1)

@@ -44,9 +44,7 @@ class InstanceMaskHead(nn.Module):
             centres: Their centres x, y in pixels, (bs, n, 2).
             features: Mask features, (bs, dim, H/8, W/8).
 
-        Returns:
-            Tensor: (bs, n, 16, H/8, W/8); see :meth:`unrefined` and
-            :meth:`refine`.
+        Returns: (bs, n, 16, H/8, W/8), for :meth:`unrefined`, :meth:`refine`.
         """
         # Offsets of hundreds of pixels are too much for half precision.
         with torch.autocast(features.device.type, enabled=False):
@@ -77,14 +75,12 @@ class InstanceMaskHead(nn.Module):
         return blocks_to_pixels(drawn)
 
     def refine(self, drawn: Tensor, feat4: Tensor, feat8: Tensor) -> Tensor:
-        """Sharpen masks with the backbone's maps.
+        """Sharpen drawn masks: logits of every pixel, (bs, n, H, W).
 
         Args:
             drawn: Result of :meth:`forward`.
             feat4: Stride-4 map of the backbone, (bs, c, H/4, W/4).
             feat8: Stride-8 map, (bs, c, H/8, W/8).
-
-        Returns: Logits of every pixel, (bs, n, H, W).
         """
         number = drawn.shape[1]
         masks = drawn.flatten(0, 1)
@@ -115,14 +111,9 @@ class MaskRefinement(nn.Module):
 
 
 def blocks_to_pixels(blocks: Tensor) -> Tensor:
-    """Lay out the 16 channels of a cell as 4 x 4 pixels.
+    """16 channels as 4 x 4 pixels: (..., 16, h, w) to (..., 4 h, 4 w).
 
     NOTE the backward pass of PyTorch's pixel shuffle fails without any mask.
-
-    Args:
-        blocks: (..., 16, h, w).
-
-    Returns: (..., 4 h, 4 w).
     """
     pixels = blocks.unflatten(-3, (4, 4)).movedim((-4, -3), (-3, -1))
     return pixels.flatten(-4, -3).flatten(-2, -1)
@@ -131,13 +122,9 @@ def blocks_to_pixels(blocks: Tensor) -> Tensor:
 def mask_features(memory: Tensor,
                   spatial_shapes: Sequence[Tuple[int, int]],
                   num_levels: int = 3) -> Tensor:
-    """Sum of the memory's finest levels at the size of the first.
+    """Sum of the finest levels at the size of the first, (bs, dim, H/8, W/8).
 
-    Args:
-        memory: (bs, num_tokens, dim).
-        spatial_shapes: (h, w) of each level.
-
-    Returns: (bs, dim, H/8, W/8).
+    ``memory`` is (bs, num_tokens, dim), its ``spatial_shapes`` are (h, w).
     """
     sizes = [height * width for height, width in spatial_shapes]
     levels = memory.transpose(1, 2).split(sizes, -1)

@@ -78,8 +78,7 @@ class KeypointHeatmap(BaseModule):
         """Draw a Gaussian at every labelled keypoint.
 
         Args:
-            keypoints: Keypoints of each image's persons in input pixels,
-                (num_gts, K, 2).
+            keypoints: Of each image's persons, input pixels, (num_gts, K, 2).
             labelled: 1 where labelled, (num_gts, K).
             bboxes: Boxes xyxy in input pixels, (num_gts, 4).
             shape: (h, w) of the heat map.
@@ -131,7 +130,7 @@ class KeypointHeatmap(BaseModule):
 
 
 def gaussian_radius(sizes: Tensor, min_overlap: float = 0.9) -> Tensor:
-    """Radius of a keypoint's Gaussian from the size of its box.
+    """Radii (n, ) of keypoints' Gaussians from the sizes of their boxes.
 
     CornerNet's third root, always the smallest of its three, rounded down
     and limited to 3 (method 2.7).
@@ -139,8 +138,6 @@ def gaussian_radius(sizes: Tensor, min_overlap: float = 0.9) -> Tensor:
     Args:
         sizes: (w, h) of the boxes in heat map pixels, (n, 2).
         min_overlap: Overlap that a box moved by the radius keeps.
-
-    Returns: Whole numbers 0 to 3, (n, ).
     """
     total, area = sizes.sum(-1), sizes.prod(-1)
     a, b, c = (4 * min_overlap, -2 * min_overlap * total,

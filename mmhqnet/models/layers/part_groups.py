@@ -15,13 +15,7 @@ DEFAULT_PARTS = {17: COCO_PARTS, 14: CROWDPOSE_PARTS}
 
 def resolve_part_groups(part_groups: Optional[Sequence[Sequence[int]]],
                         num_keypoints: int) -> PartGroups:
-    """The parts of a config, or those of COCO or CrowdPose.
-
-    Args:
-        part_groups: Keypoints of each part; None for the default of 17 or 14
-            keypoints.
-
-    Returns: tuple[tuple[int]]: Keypoints of each part.
+    """Keypoints of each part: a config's, or COCO's (17) or CrowdPose's (14).
 
     Raises:
         InputError: If a keypoint is in no part or in several, or a part is

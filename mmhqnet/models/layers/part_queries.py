@@ -16,12 +16,7 @@ from torch import Tensor, nn
 
 
 class RegionUpsampling(BaseModule):
-    """Twice the resolution: transposed convolution, norm, ReLU.
-
-    Args:
-        channels: Channels C of the region.
-        norm_cfg: Config of the norm.
-    """
+    """Twice the resolution: transposed convolution, norm, ReLU."""
 
     def __init__(self, channels: int, norm_cfg: dict) -> None:
         super().__init__()
@@ -35,13 +30,7 @@ class RegionUpsampling(BaseModule):
 
 
 class SpatialPartEmbedding(BaseModule):
-    """Spatial part embedding generation module (SPEGM), after upsampling.
-
-    Args:
-        num_parts: Number of parts P.
-        channels: Channels C of the region.
-        part_dims: Channels of a part embedding.
-    """
+    """Spatial part embedding generation module (SPEGM), after upsampling."""
 
     def __init__(self, num_parts: int, channels: int, part_dims: int) -> None:
         super().__init__()
@@ -57,11 +46,7 @@ class SpatialPartEmbedding(BaseModule):
 
 
 class SelectiveIteration(BaseModule):
-    """Selective iteration module (SIM): gates of the new and of the old.
-
-    Args:
-        part_dims: Channels of a part query.
-    """
+    """Selective iteration module (SIM): gates of the new and of the old."""
 
     def __init__(self, part_dims: int) -> None:
         super().__init__()
@@ -78,13 +63,7 @@ class SelectiveIteration(BaseModule):
 
 
 class PartQueryLayer(BaseModule):
-    """One stage of the part queries: SPEGM, SIM, attention over parts, FFN.
-
-    Args:
-        num_parts: Number of parts P.
-        channels: Channels C of the region.
-        part_dims: Channels of a part query.
-    """
+    """One stage of the part queries: SPEGM, SIM, attention over parts, FFN."""
 
     def __init__(self,
                  num_parts: int,
@@ -110,14 +89,12 @@ class PartQueryLayer(BaseModule):
 
     def forward(self, regions: Tensor, query: Tensor,
                 part_query: Tensor) -> Tensor:
-        """Update the part queries.
+        """Update the part queries, (num_persons, P, part_dims).
 
         Args:
             regions: Upsampled regions, (num_persons, C, h, w).
             query: Queries of the persons, (num_persons, embed_dims).
-            part_query: (num_persons, P, part_dims).
-
-        Returns: (num_persons, P, part_dims).
+            part_query: Of the stage before.
         """
         # What the parts take over from their person: (num_persons, P, dims).
         shares = torch.stack(
@@ -141,9 +118,7 @@ class DirectionLinear(nn.Linear):
 class PartPoseBranch(BaseModule):
     """Keypoints of each part with their standard deviations.
 
-    Args:
-        part_groups: Keypoints of each part; every keypoint in exactly one.
-        part_dims: Channels of a part query.
+    Every keypoint is in exactly one of the ``part_groups``.
     """
 
     def __init__(self,
@@ -162,9 +137,8 @@ class PartPoseBranch(BaseModule):
         """Read the part queries, (num_persons, P, part_dims).
 
         Returns:
-            tuple[Tensor, Tensor]: Positions relative to the box's centre and
-            size, and their standard deviations in (0, 1), both (num_persons,
-            K, 2).
+            Positions relative to the box's centre and size, and their standard
+            deviations in (0, 1), both (num_persons, K, 2).
         """
         mu, sigma = (
             torch.cat([

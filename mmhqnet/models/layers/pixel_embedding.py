@@ -18,7 +18,6 @@ class PixelEmbedding(BaseModule):
             default.
         mask_dims: Channels of the result, which most of the cost depends on;
             those of the memory by default.
-        norm_cfg: Normalisation after the two joining convolutions.
     """
 
     def __init__(
@@ -57,8 +56,7 @@ class PixelEmbedding(BaseModule):
         Args:
             feat: Stride-4 map of the neck, (bs, in_channels, H/4, W/4). It
                 never enters the transformer.
-            memory: Stride-8 level of the encoder's memory as a map, (bs, dim,
-                H/8, W/8).
+            memory: Its stride-8 level as a map, (bs, dim, H/8, W/8).
         """
         # The memory's channels come last; the sum wants them as in the map.
         memory = F.interpolate(

@@ -51,17 +51,14 @@ class PoseCentricDecoderLayer(BaseModule):
 
     def forward(self, query: Tensor, query_pos: Tensor,
                 reference_points: Tensor, **memory) -> Tensor:
-        """Refine the tokens once.
+        """Refine the tokens (bs, num_groups, num_tokens, dim) once.
 
         Args:
-            query: (bs, num_groups, num_tokens, dim).
             query_pos: Positional encoding, of the same shape.
             reference_points: Where each token looks on each level, normalised
                 x, y, (bs, num_groups, num_tokens, num_levels, 2).
             **memory: ``value``, ``key_padding_mask`` and ``spatial_shapes``
                 for the deformable attention.
-
-        Returns: (bs, num_groups, num_tokens, dim).
         """
         bs, num_groups = query.shape[:2]
         # Tokens of one kind compare themselves: (bs * tokens, groups, dim).
@@ -98,9 +95,6 @@ class PoseCentricDecoder(BaseModule):
     """Move the joints of each group towards the person, layer by layer.
 
     Token 0 of a group is the instance; its place is the mean of the joints.
-
-    Args:
-        layer_cfg: Of :class:`PoseCentricDecoderLayer`.
     """
 
     def __init__(self,
@@ -126,21 +120,17 @@ class PoseCentricDecoder(BaseModule):
 
         Args:
             query: (bs, num_groups, num_tokens, dim).
-            value: Memory of the encoder, (bs, num_memory, dim).
-            key_padding_mask: True where the memory is padding, (bs,
-                num_memory).
+            value: Memory, and with it ``key_padding_mask``, ``spatial_shapes``
+                and ``valid_ratios``, see :class:`EncodedImages`.
             reference_points: First places, normalised x, y, (bs, num_groups,
                 num_tokens, 2).
-            spatial_shapes: (h, w) per level.
-            valid_ratios: Valid share (w, h) of each level, (bs, num_levels,
-                2).
             kpt_branches: Gives each layer's step of the joints, in logits.
 
         Returns:
-            tuple: Hidden states (num_layers, bs, num_groups, num_tokens,
-            dim), and the places that each layer starts from, ``num_layers``
-            times (bs, num_groups, num_tokens, 2). They carry gradients to
-            the layer before (look forward twice).
+            Hidden states (num_layers, bs, num_groups, num_tokens, dim), and
+            the places that each layer starts from, ``num_layers`` times (bs,
+            num_groups, num_tokens, 2). They carry gradients to the layer
+            before (look forward twice).
         """
         ratios = valid_ratios.to(query)[:, None, None]
         hidden_states, references = [], [reference_points]

@@ -19,8 +19,7 @@ class RegionExtractor(nn.Module):
         output_size: Side S of a region.
         strides: Stride of each level.
         sampling_ratio: Samples along each side of a bin.
-        finest_scale: Boxes of twice this size, in pixels, leave the first
-            level.
+        finest_scale: Boxes twice this size, in pixels, leave the first level.
     """
 
     def __init__(self,
@@ -41,14 +40,12 @@ class RegionExtractor(nn.Module):
         return level.clamp(0, len(self.strides) - 1)
 
     def forward(self, feats: Sequence[Tensor], boxes: Tensor) -> Tensor:
-        """Pool the boxes of each image.
+        """Pool the boxes of each image, (bs, n, C, S, S).
 
         Args:
             feats: Maps, (bs, C, h, w); those beyond the strides are left
                 alone.
             boxes: xyxy in pixels of the input, (bs, n, 4).
-
-        Returns: (bs, n, C, S, S).
         """
         regions = [
             roi_align(feat, boxes, self.output_size, stride,

@@ -80,10 +80,7 @@ class HQNetEncoder(DeformableDetrTransformerEncoder):
 
 
 class HQNetDecoder(DinoTransformerDecoder):
-    """Decoder of DINO: iterative box refinement, look forward twice.
-
-    Source: method 1.7.
-    """
+    """DINO's: iterative box refinement, look forward twice (method 1.7)."""
 
     def _init_layers(self) -> None:
         self.layers = ModuleList(

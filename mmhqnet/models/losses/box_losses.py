@@ -14,8 +14,7 @@ def box_losses(pred: Tensor, boxes: Tensor, sizes: Tensor,
         pred: Normalised cxcywh, (num_layers, num_pairs, 4).
         boxes: True ones, xyxy in pixels of the input, the same shape.
         sizes: (w, h, w, h) of the pair's image, the same shape.
-        loss_bbox: mmdet's loss of normalised cxcywh.
-        loss_iou: mmdet's loss of xyxy in pixels.
+        loss_bbox, loss_iou: mmdet's, of normalised cxcywh and of pixels.
 
     Returns: (num_layers, num_pairs, 4) and (num_layers, num_pairs).
     """

@@ -24,7 +24,6 @@ def object_keypoint_similarity(pred: Tensor,
         visible: 1 where the keypoint is labelled, (..., K).
         areas: Area of the person in square pixels, (...).
         sigmas: Fall-off of each keypoint, (K, ).
-        max_exponent: Upper bound of the exponent.
 
     Returns: OKS in [0, 1], (...); 0 for persons without any labelled keypoint.
     """

@@ -37,9 +37,7 @@ class MeanVarianceLoss(nn.Module):
     def forward(self, logits: Tensor, ages: Tensor) -> Tensor:
         """Weighted loss (...) of each person, without reduction.
 
-        Args:
-            logits: Logits of the ages 0, 1, 2, ..., (..., num_ages).
-            ages: True ages in years, int64, (...).
+        ``logits`` (..., num_ages) from age 0 on; ``ages`` int64 years, (...).
         """
         bins = torch.arange(
             logits.shape[-1], dtype=logits.dtype, device=logits.device)

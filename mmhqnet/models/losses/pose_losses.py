@@ -30,8 +30,7 @@ def pose_losses(pred: Tensor, targets: PoseTargets, loss_kpt: nn.Module,
     """L1 and OKS losses of every layer, (num_layers, ) each (method 2.1).
 
     Args:
-        pred: Normalised keypoints of the matched queries, (num_layers,
-            num_pairs, K, 2).
+        pred: Of matched queries, normalised, (num_layers, num_pairs, K, 2).
         targets: Their persons, (num_layers, num_pairs, ...).
         loss_kpt: mmdet's loss of the normalised coordinates.
         loss_oks: Loss of the keypoints in pixels.

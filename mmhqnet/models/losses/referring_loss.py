@@ -71,14 +71,11 @@ def referred_persons(gt_instances: InstanceData, size: Sequence[int],
 
 
 def group_focal_loss(logits: Tensor, matched: Tensor) -> Tensor:
-    """Focal loss of all groups; only the matched are persons.
+    """Focal loss summed over groups and classes, (num_layers, ).
 
     Args:
-        logits: (num_layers, num_groups, num_classes); the last class is the
-            person.
-        matched: Indices of matched groups, (num_layers, n).
-
-    Returns: Summed over groups and classes, (num_layers, ).
+        logits: (num_layers, num_groups, num_classes), the person last.
+        matched: Indices of the groups that are persons, (num_layers, n).
     """
     target = torch.zeros_like(logits)
     target[..., -1].scatter_(1, matched, 1)
@@ -120,9 +117,7 @@ def keypoint_losses(pred: Tensor, target: Tensor, visible: Tensor,
         visible: 1 where labelled, (..., K).
         areas: (...).
 
-    Returns:
-        tuple[Tensor, Tensor]: Both (...); without a labelled joint 0, and a
-        constant of nearly 1.
+    Returns: Both (...); without a labelled joint 0, and nearly 1.
     """
     distance = ((pred - target).abs().sum(-1) * visible).sum(-1)
     oks = object_keypoint_similarity(pred, target, visible, areas,
@@ -142,15 +137,13 @@ def mask_losses(logits: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
 
 def pair_losses(pred: Dict[str, Tensor], target: ReferredPersons,
                 sigmas: Sequence[float]) -> Dict[str, Tensor]:
-    """All losses of pairs of groups and persons, without weights.
+    """All losses (...) of pairs of groups and persons, without weights.
 
     Args:
         pred: ``keypoints`` (..., K, 2) and, where they are there, ``bboxes``
             (..., 4), ``visibilities`` (..., K), ``masks`` (..., H, W) and
             ``masks_low`` (..., H/2, W/2), logits.
         target: The persons, broadcastable to the groups.
-
-    Returns: Each (...).
     """
     losses = dict()
     losses['loss_kpt'], losses['loss_oks'] = keypoint_losses(

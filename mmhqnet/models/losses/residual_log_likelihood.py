@@ -36,14 +36,9 @@ class RealNVP(BaseModule):
         self.register_buffer('mask', mask[:num_couplings])
 
     def to_base(self, points: Tensor) -> Tuple[Tensor, Tensor]:
-        """Follow points back to the normal distribution.
+        """Follow points (..., 2) back to the normal distribution.
 
-        Args:
-            points: (..., 2).
-
-        Returns:
-            tuple[Tensor, Tensor]: Where they come from, (..., 2), and the
-            logarithm of the volume's change, (...).
+        Returns: Origins, (..., 2), and the log of the volume's change, (...).
         """
         log_det = points.new_zeros(points.shape[:-1])
         for mask, scale, translation in list(
@@ -85,19 +80,14 @@ class ResidualLogLikelihoodLoss(BaseModule):
 
     def forward(self, mu: Tensor, sigma: Tensor, target: Tensor,
                 weight: Tensor) -> Tensor:
-        """Compute the loss of each coordinate, without reduction.
-
-        In float32 at least, whatever the inputs and autocast.
+        """Loss of each coordinate, in float32 at least, without reduction.
 
         Args:
-            mu: Positions, (..., K, 2).
-            sigma: Standard deviations, (..., K, 2).
-            target: True positions, (..., K, 2).
+            mu, target: Predicted and true positions, (..., K, 2).
+            sigma: Standard deviations, of the same shape.
             weight: 1 where labelled, (..., K, 2) or (..., K, 1).
 
-        Returns:
-            Tensor: Weighted loss, (..., K, 2), exactly 0 where the weight
-            is, whatever the target there.
+        Returns: (..., K, 2), exactly 0 where the weight is, whatever is there.
         """
         dtype = torch.promote_types(mu.dtype, torch.float32)
         mu, sigma, target, weight = (

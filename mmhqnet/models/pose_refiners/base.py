@@ -46,8 +46,6 @@ class PoseRefiner(BaseModule):
                 (num_persons, K, 2), image after image; so are the others.
             queries: Human queries, (num_persons, dim).
             boxes: Predicted boxes, normalised cxcywh, (num_persons, 4).
-            persons_per_image: Number of persons of each image.
-            encoded: The encoded batch.
 
         Returns:
             One entry per step, the last one is the result: ``keypoints`` like
@@ -58,14 +56,9 @@ class PoseRefiner(BaseModule):
 
     def loss(self, refined: List[Dict[str, Tensor]],
              targets: PoseTargets) -> Dict[str, Tensor]:
-        """Compute the losses of all steps.
+        """Weighted losses, scalars; those of a step are ``d{step}.loss_*``.
 
-        Args:
-            refined: From :meth:`forward`.
-            targets: Poses of the same persons, (num_persons, ...).
-
-        Returns:
-            Weighted losses, scalars, those of a step named ``d{step}.loss_*``.
+        ``targets`` are the poses of the same persons, (num_persons, ...).
         """
         raise NotImplementedError
 

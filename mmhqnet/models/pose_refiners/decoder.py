@@ -26,19 +26,14 @@ class PoseRefinementLayer(DecoderLayer):
     def forward(self, query: Tensor, query_pos: Tensor, reference: Tensor,
                 persons_per_image: List[int], memory: Tensor,
                 **kwargs) -> Tensor:
-        """Update the keypoint queries.
+        """Update keypoint queries (num_persons, K, dim), image after image.
 
         Args:
-            query: (num_persons, K, dim), image after image.
-            query_pos: (num_persons, K, dim).
+            query_pos: Of the same shape.
             reference: Points in each level of the image, (num_persons, K,
                 num_levels, 2), or boxes around them, (..., 4).
-            persons_per_image: Number of persons of each image.
             memory: Encoder output, (bs, num_tokens, dim).
-            **kwargs: Spatial shapes, level starts and padding mask of the
-                memory.
-
-        Returns: (num_persons, K, dim).
+            **kwargs: Shapes, level starts and padding mask of the memory.
         """
         query = self.norms[0](
             self.self_attn(query, query_pos=query_pos, key_pos=query_pos))
@@ -65,8 +60,6 @@ class PoseRefinementDecoder(PoseRefiner):
             to look around and move in units of its box (ours); otherwise the
             refinement knows the pose alone.
         loss_kpt: Config of the keypoint loss, normalised coordinates.
-        loss_oks: Config of the OKS loss.
-        **kwargs: See :class:`PoseRefiner`.
     """
 
     def __init__(self,

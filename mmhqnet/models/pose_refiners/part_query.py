@@ -30,22 +30,17 @@ class PartQueryRefiner(PoseRefiner):
     the pose it starts from, in units of the region.
 
     Args:
-        part_groups: Keypoints of each part; None for the parts of COCO (17) or
-            CrowdPose (14).
-        num_stages: Number of stages.
+        part_groups: Keypoints of each part; see :func:`resolve_part_groups`.
         region_size: Side S of a pooled region; attention looks at twice as
             many places.
         region_scale: Size of the region relative to the box.
         region_channels: Channels of the convolutions on regions.
         num_convs: Convolutions before the upsampling.
-        part_dims: Channels of a part query.
         norm_cfg: Norm of the convolutions; there may be one region, so that
             batch norm has nothing to go by.
         chunk_size: Persons whose regions are in memory at a time. In training,
             the regions of more persons are computed again on the way back.
         loss_kpt: Config of the loss that wants ``mu`` and ``sigma``.
-        loss_oks: Config of the OKS loss; None for none.
-        **kwargs: See :class:`PoseRefiner`.
 
     Raises: InputError: If ``part_groups`` is no partition of the keypoints.
     """

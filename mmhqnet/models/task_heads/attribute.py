@@ -22,12 +22,10 @@ class AttributeHead(TaskHead):
     unknown (-1, of numbers NaN) gives no gradient.
 
     Args:
-        num_outputs: Number of logits.
         field: Column of ``gt_instances`` with the label, (n,).
         loss: Config of the loss on matched persons.
         name: ``loss_<name>`` is the loss; the field if not given.
-        num_fcs: Number of linear layers; the released code has 1, the paper
-            says 2.
+        num_fcs: Linear layers; the released code has 1, the paper says 2.
     """
 
     #: Probability that the last layer starts with.
@@ -155,9 +153,7 @@ class CategoryHead(AttributeHead):
 
     Args:
         field: Name of the row; its classes are int64 (n,), -1 unknown.
-        num_classes: How many it has.
         loss: Config of a loss on logits (n, num_classes).
-        **kwargs: See :class:`AttributeHead`.
     """
 
     def __init__(self,
@@ -177,8 +173,7 @@ class CategoryHead(AttributeHead):
 
     def decode(self, outputs: Dict[str, Tensor], box: Dict[str, Tensor],
                encoded: EncodedImages) -> Dict[str, Tensor]:
-        """``<field>`` (bs, n) int64 and ``<field>_scores``, its probability.
-        """
+        """``<field>`` (bs, n) int64, ``<field>_scores`` its probability."""
         scores, classes = outputs['logits'].softmax(-1).max(-1)
         return {self.field: classes, f'{self.field}_scores': scores}
 
@@ -192,7 +187,6 @@ class NumberHead(AttributeHead):
         mean: What the head predicts at first.
         std: What a unit of its output is; about the spread of the labels.
         loss: Config of a regression loss, in these units.
-        **kwargs: See :class:`AttributeHead`.
     """
 
     prior_prob = 0.5  # a bias of 0: the mean
@@ -208,8 +202,7 @@ class NumberHead(AttributeHead):
         super().__init__(num_outputs=1, field=field, loss=loss, **kwargs)
 
     def loss_of_pairs(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Error in units of ``std``; see :meth:`AttributeHead.loss_of_pairs`.
-        """
+        """In units of ``std``; see :meth:`AttributeHead.loss_of_pairs`."""
         predicted = logits.squeeze(-1)
         target = ((labels - self.mean) / self.std).to(predicted)
         # NOTE mmdet's L1 loss of nothing is one zero.

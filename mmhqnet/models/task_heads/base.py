@@ -34,8 +34,7 @@ class TaskHead(PredictionLayers, BaseModule):
     classification (:class:`GenderHead`, :class:`AgeHead`).
 
     Args:
-        num_pred_layers: Number of decoder layers plus one for the encoder's
-            proposals.
+        num_pred_layers: Decoder layers, and one for the encoder's proposals.
         share_branches: Whether all layers share one copy of the branches.
         denoise: Whether the denoising queries learn the task too (ours; the
             paper's learn boxes alone). Their persons are known, so that every
@@ -94,29 +93,23 @@ class TaskHead(PredictionLayers, BaseModule):
         Called without gradient or autocast, with the view of the image.
 
         Args:
-            outputs: Each (num_queries, ...); the queries of all layers one
-                after the other.
+            outputs: Each (num_queries, ...), the queries layer after layer.
             targets: From :meth:`prepare_targets`.
 
-        Returns:
-            (num_queries, num_gts), or None if the task takes no part in the
-            matching.
+        Returns: (num_queries, num_gts), or None to stay out of the matching.
         """
         return None
 
     def loss(self, outputs: Dict[str, Tensor], targets: Sequence[Any],
              assignment: Assignment,
              encoded: EncodedImages) -> Dict[str, Tensor]:
-        """Compute the losses of all layers.
+        """Compute the weighted losses of all layers.
 
         Args:
             outputs: Each (num_pred_layers, bs, num_queries, ...).
             targets: From :meth:`prepare_targets`, one per image.
-            assignment: Pairs of queries and persons.
 
-        Returns:
-            Weighted losses, each (num_pred_layers, ), or (num_pred_layers - 1,
-            ) to leave out the encoder's proposals.
+        Returns: (num_pred_layers, ) each, or one less without the proposals.
         """
         raise NotImplementedError
 
@@ -155,9 +148,7 @@ class TaskHead(PredictionLayers, BaseModule):
         Args:
             decoded: From :meth:`decode`.
             scores: Detection scores, (bs, num_kept).
-            img_metas: Meta information of the images.
-            rescale: Whether coordinates are those of the original image
-                instead of the network's input.
+            rescale: Pixels of the original image, not of the network's input.
         """
         return [
             dict(zip(decoded, values)) for values in zip(*decoded.values())
@@ -189,10 +180,7 @@ def build_task_head(name: str, cfg: dict, **defaults) -> TaskHead:
 
 
 def to_pixels(points: Tensor, img_metas: List[dict], rescale: bool) -> Tensor:
-    """Normalised points x, y or boxes xyxy (bs, ..., 2 or 4) in pixels.
-
-    Args: See :meth:`TaskHead.pack`.
-    """
+    """Normalised points x, y or boxes xyxy (bs, ..., 2 or 4) in pixels."""
     width = points.shape[-1]
     shape = (-1, *[1] * (points.dim() - 2), width)
     sizes = points.new_tensor([meta['img_shape'][1::-1] for meta in img_metas])

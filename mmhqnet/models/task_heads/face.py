@@ -45,8 +45,7 @@ class FaceHead(TaskHead):
         cost_bbox: Matching weight of the L1 distance; 0 for none.
         cost_iou: Matching weight of the generalised IoU; 0 for none.
         loss_cls: Config of the score's loss.
-        loss_bbox: Config of the loss on normalised cxcywh.
-        loss_iou: Config of the loss on boxes in pixels.
+        loss_bbox, loss_iou: On normalised cxcywh, and on boxes in pixels.
     """
 
     def __init__(
@@ -88,9 +87,7 @@ class FaceHead(TaskHead):
     def forward(self, query: Tensor, reference: Tensor,
                 layer: int) -> Dict[str, Tensor]:
         """``bboxes`` (bs, num_queries, 4), normalised cxcywh, and
-        ``cls_scores`` (bs, num_queries, 1), the logit of a person with a
-        face. See :meth:`TaskHead.forward`.
-        """
+        ``cls_scores`` (bs, num_queries, 1), logit of a person with a face."""
         return dict(
             bboxes=(self.reg_branches[layer](query) + reference).sigmoid(),
             cls_scores=self.cls_branches[layer](query))

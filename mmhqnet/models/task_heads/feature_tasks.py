@@ -32,12 +32,7 @@ class FeatureTasks(ModuleDict):
 
     def loss(self, features: Tensor,
              persons: Sequence[InstanceData]) -> Dict[str, Tensor]:
-        """Losses of the persons of all images, scalars.
-
-        Args:
-            features: (n, C), image after image.
-            persons: ``gt_instances`` of each image.
-        """
+        """Scalar losses; features (n, C) and persons image after image."""
         inds = torch.arange(len(features), device=features.device)[None]
         each_its_own = Assignment(inds, inds, [len(p) for p in persons])
         losses = {}

@@ -39,15 +39,12 @@ class MaskHead(TaskHead):
         num_hidden: Hidden layers of the mask embedding's MLP.
         mask_dims: Channels of the pixel embedding, those of the human queries
             by default.
-        oversample_ratio: Candidates per point in the loss.
-        importance_ratio: Share of the loss's points where the prediction is
-            least certain.
+        oversample_ratio, importance_ratio: Of the points that the loss looks
+            at, see :func:`uncertain_points`.
         detach_enc_mask: Whether the encoder's mask embeddings get no gradient,
             as in the released code (method 10.4).
-        cost_mask: Matching weight of the binary cross entropy.
-        cost_dice: Matching weight of the dice coefficient.
-        loss_mask: Config of the loss on points.
-        loss_dice: Config of the dice loss on the same points.
+        cost_mask, cost_dice: Matching weights of cross entropy and dice.
+        loss_mask, loss_dice: Both on the same points.
     """
 
     needs_pixel_embedding = True
@@ -158,10 +155,8 @@ class MaskHead(TaskHead):
                        pairs_per_image: List[int], encoded: EncodedImages):
         """Cross entropy (num_pairs, num_points) and dice (num_pairs, ).
 
-        Args:
-            embedding: Mask embeddings, (num_pairs, dim).
-            persons: Index of each pair's person, (num_pairs, ).
-            masks: Masks of all persons, (num_gts, H, W).
+        The embeddings are (num_pairs, dim); ``persons`` (num_pairs, ) are
+        indices of ``masks`` (num_gts, H, W).
         """
         # Stride-4 logits of the matched queries, (num_pairs, H/4, W/4).
         logits = torch.cat([
@@ -206,9 +201,7 @@ class MaskHead(TaskHead):
 def draw_masks(logits: Tensor, size: Sequence[int]) -> Tuple[Tensor, Tensor]:
     """Stride-4 logits (n, H/4, W/4) as masks of another size (h, w).
 
-    Returns:
-        Masks, bool (n, h, w), and the mean foreground probability inside each,
-        (n, ).
+    Returns: bool (n, h, w); mean foreground probability inside each, (n, ).
     """
     masks = logits.new_empty((len(logits), *size), dtype=torch.bool)
     qualities = []

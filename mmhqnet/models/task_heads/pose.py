@@ -32,10 +32,8 @@ class PoseHead(TaskHead):
         cost_kpt_cls: Matching weight of the pose's confidence.
         cost_kpt: Matching weight of the keypoints' L1 distance.
         cost_oks: Matching weight of the logarithm of the OKS.
-        loss_kpt_cls: Config of the confidence's loss.
-        loss_kpt: Config of the keypoint loss, normalised coordinates.
-        loss_oks: Config of the OKS loss.
-        loss_hm: Config of the heat map's loss.
+        loss_kpt_cls, loss_kpt, loss_oks, loss_hm: Of the confidence, the
+            normalised coordinates, the OKS and the heat map.
 
     Raises: InputError: If there is not one sigma for each keypoint.
     """

@@ -6,8 +6,9 @@ from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
 import torch
 from mmdet.models.dense_heads import DINOHead
 from mmdet.models.layers import inverse_sigmoid
+from mmdet.models.losses import QualityFocalLoss, VarifocalLoss
 from mmdet.structures import SampleList
-from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
 from mmdet.utils import InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -247,10 +248,7 @@ class HQNetHead(PredictionLayers, DINOHead):
         # NOTE one-hot, for with labels mmdet's focal loss waits for the device
         # and on CUDA calls an operator that mmcv may not have compiled.
         classes = torch.arange(self.num_classes, device=labels.device)
-        loss_cls = self.loss_cls(
-            logits.flatten(0, 1),
-            labels.flatten()[:, None] == classes,
-            reduction_override='none')
+        target = labels[..., None] == classes
 
         # The matched queries, their persons, and the size of their image,
         # (num_layers, num_pairs, 4) each.
@@ -263,11 +261,23 @@ class HQNetHead(PredictionLayers, DINOHead):
         ])
         loss_bbox, loss_iou = box_losses(pred, boxes, sizes, self.loss_bbox,
                                          self.loss_iou)
+        if isinstance(self.loss_cls, (QualityFocalLoss, VarifocalLoss)):
+            # Scores that say how well the box fits: the IoU in place of 1.
+            ious = bbox_overlaps(
+                bbox_cxcywh_to_xyxy(pred.detach()) * sizes,
+                boxes.to(pred.dtype),
+                is_aligned=True)
+            target = target * torch.zeros_like(logits[..., 0]).scatter(
+                1, assignment.query_inds, ious)[..., None]
+        loss_cls = self.loss_cls(
+            logits.flatten(0, 1),
+            target.flatten(0, 1),
+            reduction_override='none')
         matched = torch.ones_like(assignment.query_inds)
         num_pos = normaliser(matched)
         return dict(
             loss_cls=layer_mean(
-                loss_cls.view_as(logits),
+                loss_cls.view(*logits.shape[:2], -1),
                 normaliser(matched, sync=self.sync_cls_avg_factor)),
             loss_bbox=layer_mean(loss_bbox, num_pos),
             loss_iou=layer_mean(loss_iou, num_pos))

@@ -207,6 +207,45 @@ def test_box_losses_naive(head, outputs, samples, encoded, same_points):
                 losses[name][layer], value / (5 + EPS), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize('loss', ['QualityFocalLoss', 'VarifocalLoss'])
+def test_scores_that_learn_the_iou(head, outputs, samples, encoded, loss,
+                                   same_points):
+    """The loss pulls a matched query's score to the IoU, others to 0."""
+    head.loss_cls = MODELS.build(dict(type=loss, use_sigmoid=True))
+    persons = [sample.gt_instances for sample in samples]
+    assignment = head.match(outputs, prepare(head, samples, encoded), persons,
+                            encoded)
+    box = outputs['box']
+    ious = torch.zeros_like(box['cls_scores'].detach()).flatten(1)
+    boxes, sizes = (torch.cat(values) for values in zip(
+        *([boxes, size.expand_as(boxes)]
+          for boxes, size in map(normalised, samples))))
+    for layer in range(NUM_LAYERS):
+        queries = assignment.query_inds[layer]
+        gts = assignment.gt_inds[layer]
+        ious[layer, queries] = bbox_overlaps(
+            corners(box['bboxes'][layer].detach().flatten(0, 1)[queries]) *
+            sizes[gts],
+            corners(boxes[gts]) * sizes[gts],
+            is_aligned=True)
+    assert (ious > 0).any()
+
+    def slopes(scores):
+        logits = inverse_sigmoid(scores).view_as(box['cls_scores'])
+        logits.requires_grad_()
+        loss = head._box_losses(
+            dict(box, cls_scores=logits), persons, assignment, encoded)
+        loss['loss_cls'].sum().backward()
+        return logits.grad.flatten(1)
+
+    step = 0.05
+    fits = ious > step
+    assert fits.any()
+    assert (slopes(ious.clamp(min=1e-3) + step)[fits] > 0).all()
+    assert (slopes((ious - step).clamp(min=1e-3))[fits] < 0).all()
+    assert (slopes(torch.full_like(ious, 0.5))[ious == 0] > 0).all()
+
+
 def test_names_of_losses_are_dinos(model, samples, make_images):
     losses = model.train().loss(make_images(samples), samples)
     per_layer = {

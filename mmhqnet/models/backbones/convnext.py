@@ -42,13 +42,11 @@ class ConvNeXtBackbone(BaseModule):
     install; this one needs nothing more.
 
     Args:
-        depths: Blocks of each stage.
-        dims: Channels of each stage.
+        depths, dims: Blocks and channels of each stage.
         drop_path_rate: Chance that the last block is left out of its residual;
             grows linearly from 0.
         layer_scale: Initial weight of the residuals.
-        with_cp: Whether to compute activations again in the backward pass
-            instead of keeping them.
+        with_cp: Whether the backward pass computes activations again.
     """
 
     def __init__(self,

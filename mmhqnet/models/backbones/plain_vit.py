@@ -21,15 +21,9 @@ QUERY_CHUNK = 1024  # queries whose position biases are in memory at a time
 
 
 def split_windows(tokens: Tensor, size: int) -> Tuple[Tensor, Tuple[int, int]]:
-    """Cut a map into windows, padded with zeros.
+    """Cut a map (bs, h, w, dim) into windows, padded with zeros.
 
-    Args:
-        tokens: (bs, h, w, dim).
-        size: Side of a window.
-
-    Returns:
-        tuple: Windows (bs * num_windows, size, size, dim), and the (h, w) of
-        the padded map.
+    Returns: (bs * num_windows, size, size, dim), and (h, w) of the padded map.
     """
     height, width = tokens.shape[1:3]
     tokens = F.pad(tokens, (0, 0, 0, -width % size, 0, -height % size))
@@ -52,7 +46,6 @@ class RelativeAttention(nn.Module):
     """Self-attention on a map with learned relative positions.
 
     Args:
-        dims: Channels.
         size: Side of the map for which the positions are made; those of other
             sizes are interpolated.
     """
@@ -67,13 +60,7 @@ class RelativeAttention(nn.Module):
             self.register_parameter(f'rel_pos_{axis}', table)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Attend within each map.
-
-        Args:
-            tokens: (bs, h, w, dim).
-
-        Returns: The same shape.
-        """
+        """Attend within each map (bs, h, w, dim)."""
         height, width = tokens.shape[1:3]
         qkv = self.qkv(tokens.flatten(1, 2)).unflatten(-1,
                                                        (3, self.num_heads, -1))
@@ -180,9 +167,7 @@ class PlainViT(BaseModule):
     """Plain vision transformer; ViT-L of ViTDet by default.
 
     Args:
-        depth: Blocks.
         mlp_ratio: Hidden channels of the MLPs over ``embed_dims``.
-        patch_size: Side of a patch.
         img_size: Side of the images for which the global relative positions
             are made.
         pretrain_img_size: The same for the absolute positions.
@@ -190,8 +175,7 @@ class PlainViT(BaseModule):
         global_blocks: Blocks that look at the whole map.
         drop_path_rate: Chance that the last block is left out of a residual;
             grows linearly from 0.
-        with_cp: Whether to compute activations again in the backward pass
-            instead of keeping them.
+        with_cp: Whether the backward pass computes activations again.
 
     Raises: InputError: If a global block does not exist.
     """
@@ -235,14 +219,9 @@ class PlainViT(BaseModule):
         super().init_weights()
 
     def forward(self, images: Tensor) -> List[Tensor]:
-        """Compute the only feature map.
+        """Images (bs, 3, H, W) to one map.
 
-        Args:
-            images: (bs, 3, H, W).
-
-        Returns:
-            list[Tensor]: One map, (bs, embed_dims, H / 16, W / 16), rounded
-            up.
+        Its shape is (bs, embed_dims, H / 16, W / 16), rounded up.
         """
         tokens = self.patch_embed(images)
         tokens = tokens + self._positions(tokens.shape[1:3])

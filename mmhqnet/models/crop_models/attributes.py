@@ -20,7 +20,6 @@ class CropAttributes(CropModel):
         backbone: Config of a backbone, whose last map is averaged.
         attributes: Configs of attribute heads by name.
         embed_dims: Channels of the last map.
-        **kwargs: See :class:`CropModel`.
     """
 
     def __init__(self, *, backbone: dict, attributes: Mapping[str, dict],

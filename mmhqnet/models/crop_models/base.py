@@ -62,11 +62,8 @@ class CropModel(BaseModule):
         raise NotImplementedError
 
     def predict(self, crops: Tensor, regions: Tensor) -> Dict[str, Tensor]:
-        """Columns of ``pred_instances``, (n, ...) each.
+        """Columns of ``pred_instances``, (n, ...) each; see :meth:`loss`.
 
-        Args:
-            crops: (n, 3, h, w), n > 0.
-            regions: Where they come from, in the pixels that points of the
-                result shall be in, (n, 4).
+        Regions are in the pixels that points of the result shall be in.
         """
         raise NotImplementedError

@@ -21,7 +21,6 @@ class CropPose(CropModel):
 
     Args:
         estimator: Config of mmpose's ``TopdownPoseEstimator``.
-        **kwargs: See :class:`CropModel`.
 
     Raises: InputError: mmpose's models cannot be imported.
     """

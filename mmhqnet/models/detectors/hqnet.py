@@ -25,11 +25,9 @@ class HQNet(DINO):
     the encoder's memory in a pixel embedding, from which dense tasks read.
 
     Args:
-        *args: As mmdet's ``DINO``.
         dn_cfg: Config of the denoising queries.
         pixel_embedding: Config of the pixel embedding; it is built if any task
             reads it.
-        **kwargs: As mmdet's ``DINO``.
 
     Raises: InputError: If a task reads the pixel embedding and there is none.
     """
@@ -101,8 +99,6 @@ class HQNet(DINO):
         Args:
             img_feats: Maps of the neck, strides 4, 8, 16, 32, 64; the first
                 may be missing if no task reads the pixel embedding.
-            batch_data_samples: Meta information, and the ground truth in
-                training.
 
         Returns: Inputs of the head.
 
@@ -189,11 +185,9 @@ class HQNet(DINO):
     def gen_encoder_output_proposals(
             self, memory: Tensor, memory_mask: Optional[Tensor],
             spatial_shapes: List[Tuple[int, int]]) -> Tuple[Tensor, Tensor]:
-        """Give every token a box around its own place.
+        """Give every token of :class:`EncodedImages` a box at its place.
 
         NOTE as mmdet's, without its waits for the device.
-
-        Args: See :class:`EncodedImages`.
 
         Returns:
             Transformed memory, (bs, num_tokens, dim), and the boxes as logits
@@ -244,9 +238,7 @@ class HQNet(DINO):
         NOTE DINO applies the box branch to all tokens; here the best tokens
         are selected first, and only they meet the other branches.
 
-        Args: See :class:`EncodedImages`; in training the samples hold the
-            persons that denoising queries are made from.
-
+        Args: See :class:`EncodedImages`.
         Returns: Inputs of the decoder and of the head.
         """
         head = self.bbox_head

@@ -25,13 +25,9 @@ class QueryPose(SparseRCNN):
 
     def decode(self, feats: Sequence[Tensor],
                batch_data_samples: SampleList) -> List[Dict[str, Tensor]]:
-        """Run all stages on the maps of the neck.
+        """Run all stages on the neck's maps; see :meth:`QueryPoseHead.decode`.
 
-        Args:
-            feats: Maps of strides 4, 8, 16, 32, each (bs, dim, h, w).
-            batch_data_samples: With ``img_shape``, the size without padding.
-
-        Returns: list[dict[str, Tensor]]: See :meth:`QueryPoseHead.decode`.
+        The samples give ``img_shape``, the size without padding.
         """
         proposals = self.rpn_head.predict(feats, batch_data_samples)
         return self.roi_head.decode(feats, proposals)

@@ -32,14 +32,12 @@ class UniPHD(DeformableDETR):
     per joint. RefHuman, NeurIPS 2024; docs/uniphd.md.
 
     Args:
-        *args: As mmdet's ``DeformableDETR``.
         backbone: Gives maps of the strides 4, 8, 16 and 32.
         num_queries: Number of query groups.
         prompt_encoder: Config of the :class:`PromptEncoder`.
         fusion: Config of the :class:`PromptFusion`.
         text_encoder: Config of a text encoder; without one, text comes as
             features, see :meth:`decode`.
-        **kwargs: As mmdet's ``DeformableDETR``.
     """
 
     def __init__(self,
@@ -91,8 +89,7 @@ class UniPHD(DeformableDETR):
         """From maps and a prompt per image to the outputs of all layers.
 
         Args:
-            feats: Maps of the backbone, strides 4, 8, 16 and 32, (bs, c, h,
-                w).
+            feats: Maps of the backbone, strides 4 to 32, (bs, c, h, w).
             prompt: ``kind`` 'text' with ``words`` (bs, length, c),
                 ``sentence`` (bs, c) and ``pad_mask`` (bs, length), True at
                 padded words; or 'point' or 'scribble' with ``points`` (bs,
@@ -100,9 +97,8 @@ class UniPHD(DeformableDETR):
             batch_data_samples: Sizes of the images.
 
         Returns:
-            list[dict[str, Tensor]]: For each layer what
-            :meth:`RefPoseMaskHead.forward_layer` gives, each (bs,
-            num_queries, ...); for the last one also ``masks`` (bs,
+            For each layer what :meth:`RefPoseMaskHead.forward_layer` gives,
+            each (bs, num_queries, ...); for the last one also ``masks`` (bs,
             num_queries, H, W), logits of the whole canvas.
         """
         images = list(range(len(batch_data_samples)))
@@ -123,7 +119,6 @@ class UniPHD(DeformableDETR):
 
         Args:
             img_feats: Maps of the backbone.
-            batch_data_samples: The images.
             prompts: As :meth:`decode` takes them, one per family, with the
                 indices of their ``images``; by default those of the samples.
 
@@ -179,17 +174,11 @@ class UniPHD(DeformableDETR):
     def read_prompts(self, batch_data_samples: SampleList) -> List[Prompt]:
         """Bring the samples' prompts into the form of :meth:`decode`.
 
-        Args:
-            batch_data_samples: With a ``prompt`` each: a ``Text``, ``Point``
-                or ``Scribble``, of any kind.
-
         Returns:
-            list[dict]: At most one of words and one of points, each with the
-            indices of its ``images``.
+            At most one of words and one of points, each with the indices of
+            its ``images``.
 
-        Raises:
-            InputError: If a sample has no prompt, or one of another kind, or
-                a text and the model has no text encoder.
+        Raises: InputError: If a ``prompt`` is none; see :meth:`check_prompt`.
         """
         texts, points = {}, {}
         for image, sample in enumerate(batch_data_samples):
@@ -229,8 +218,8 @@ class UniPHD(DeformableDETR):
             image: Its name, for the message.
 
         Raises:
-            InputError: If it is no text, point or scribble, or is a text and
-                the model has no text encoder.
+            InputError: If it is no ``Text``, ``Point`` or ``Scribble``, or a
+                text and the model has no text encoder.
         """
         if not isinstance(prompt, (Text, Point, Scribble)):
             raise InputError(f'image {image}: UniPHD needs a Text, Point or '
@@ -294,9 +283,7 @@ class UniPHD(DeformableDETR):
         border, which all have one score; here they come last.
 
         Args:
-            memory: Encoder output, (bs, num_tokens, dim).
-            memory_mask: True where padded, (bs, num_tokens).
-            spatial_shapes: (h, w) of each level.
+            memory, memory_mask, spatial_shapes: See :class:`EncodedImages`.
             sentence: What each prompt says, (bs, dim).
 
         Returns: Inputs of the decoder and of the head.

@@ -21,7 +21,6 @@ class AttributeRoIHead(StandardRoIHead):
 
     Args:
         attributes: Configs of attribute heads by name.
-        **kwargs: As mmdet's ``StandardRoIHead``.
     """
 
     def __init__(self, *, attributes: Mapping[str, dict], **kwargs) -> None:

@@ -43,14 +43,10 @@ class QueryPoseHead(SparseRoIHead):
     and poses.
 
     Args:
-        part_groups: Keypoints of each part; None for the parts of COCO (17) or
-            CrowdPose (14).
-        part_dims: Channels of a part query.
+        part_groups: Keypoints of each part; see :func:`resolve_part_groups`.
         pose_extractor: Config of the regions for poses.
         pose_layer: Config of each stage's :class:`QueryPoseLayer`.
-        loss_kpt: Config of the loss of the keypoints.
         train_cfg: With ``assigner``, a :class:`HumanQueryAssigner`.
-        **kwargs: As mmdet's ``SparseRoIHead``.
 
     Raises: InputError: If ``part_groups`` is no partition of the keypoints.
     """
@@ -190,14 +186,9 @@ class QueryPoseHead(SparseRoIHead):
              batch_data_samples: SampleList) -> Dict[str, Tensor]:
         """Match each stage's queries with the persons and compare.
 
-        Args:
-            x: Maps of strides 4, 8, 16, 32.
-            rpn_results_list: Initial proposals.
-            batch_data_samples: With ``gt_instances``.
+        Maps and proposals are those of :meth:`decode`.
 
-        Returns:
-            dict[str, Tensor]: ``s0.loss_cls``, ``s0.loss_bbox``,
-            ``s0.loss_iou``, ``s0.loss_kpt``, and so on for each stage.
+        Returns: ``s0.loss_cls``, ``_bbox``, ``_iou``, ``_kpt``, of each stage.
         """
         gt_instances = [sample.gt_instances for sample in batch_data_samples]
         stages = self._detect(x, rpn_results_list)
@@ -305,19 +296,15 @@ class QueryPoseHead(SparseRoIHead):
                 rescale: bool = False) -> InstanceList:
         """Rank the queries of the last stage; nothing is suppressed.
 
-        Args:
-            x: Maps of strides 4, 8, 16, 32.
-            rpn_results_list: Initial proposals.
-            batch_data_samples: The images.
-            rescale: Whether to return pixels of the original image instead of
-                the network's input.
+        Maps and proposals are those of :meth:`decode`.
 
         Returns:
-            list[InstanceData]: Persons of each image, best first, at most
+            Persons of each image, best first, at most
             ``test_cfg.max_per_img``: ``bboxes``, ``scores`` (probability of a
             person times the mean score of its keypoints), ``labels``,
-            ``keypoints`` and ``keypoint_scores``. Persons whose box is
-            outside of the image are left out.
+            ``keypoints`` and ``keypoint_scores``; in pixels of the original
+            image if ``rescale``. Persons whose box is outside of the image are
+            left out.
         """
         last = self.decode(x, rpn_results_list)[-1]
         scores = last['cls_scores'].squeeze(-1).sigmoid()
@@ -350,14 +337,10 @@ def _ever_matched(assignment: Assignment,
                   shape: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
     """Queries that any stage gives to a person, as many of each image.
 
-    Args:
-        assignment: Pairs of all stages.
-        shape: (bs, num_queries).
-
     Returns:
-        tuple[Tensor, Tensor]: Their index in the image, (bs, n), where images
-        with fewer are filled up with others; and the place of each query of
-        the batch among them, (bs * num_queries, ).
+        Their index in the image, (bs, n), where images with fewer are filled
+        up with others; and the place of each of the (bs, num_queries) queries
+        among them, (bs * num_queries, ).
     """
     bs, num_queries = shape
     matched = assignment.query_inds.new_zeros(bs * num_queries)

@@ -28,11 +28,7 @@ class PartPoses(NamedTuple):
 
 
 class PersonInteraction(BaseModule):
-    """The query of a person meets its region (full version only).
-
-    Args:
-        region_size: Side S of a region.
-    """
+    """The query of a person meets its region (full version only)."""
 
     def __init__(self, embed_dims: int, region_size: int,
                  feedforward_channels: int) -> None:
@@ -54,10 +50,8 @@ class QueryPoseLayer(BaseModule):
     """Convolutions, the person's query, part queries, keypoints.
 
     Args:
-        part_groups: Keypoints of each part.
         region_size: Side S of a region.
         conv_channels: Outputs of the convolutions.
-        part_dims: Channels of a part query.
         norm_cfg: Norm of the upsampling. Batch norm takes its statistics over
             all queries of the batch, as in the release.
         interact: Whether the query meets the region and goes on to the next
@@ -117,14 +111,12 @@ class QueryPoseLayer(BaseModule):
 
     def forward(self, regions: Tensor, query: Tensor,
                 part_query: Tensor) -> PartPoses:
-        """Estimate the poses of some persons.
+        """Poses of some persons, and the queries for the next stage.
 
         Args:
             regions: (num_persons, dim, S, S).
             query: (num_persons, dim).
             part_query: Of the stage before, (num_persons, P, part_dims).
-
-        Returns: Poses and the queries for the next stage.
         """
         regions = self.convs(regions)
         if self.interaction is not None:

@@ -45,8 +45,7 @@ class DrawingBoard:
 
     Attributes:
         features: Sum of the memory's levels, (bs, dim, H/8, W/8).
-        feat4: Stride-4 map of the backbone.
-        feat8: Stride-8 map of the backbone.
+        feat4, feat8: Maps of the backbone, strides 4 and 8.
         sizes: (w, h) of the images without padding, (bs, 2).
     """
     features: Tensor
@@ -144,13 +143,11 @@ class RefPoseMaskHead(BaseModule):
             attribute.init_weights()
 
     def propose(self, tokens: Tensor, centres: Tensor) -> Tensor:
-        """Put a pose around the centre of each selected token.
+        """Normalised centre and joints of a pose per token, (bs, n, K + 1, 2).
 
         Args:
             tokens: (bs, n, dim).
             centres: Logits of normalised x, y, (bs, n, 2).
-
-        Returns: Centre and joints, normalised, (bs, n, K + 1, 2).
         """
         steps = self.enc_kpt_branch(tokens).unflatten(-1, (-1, 2))
         return with_centre((centres[..., None, :] + steps).sigmoid())
@@ -163,12 +160,11 @@ class RefPoseMaskHead(BaseModule):
             hidden: Tokens of all groups, (..., K + 1, dim).
             reference: Places the layer started from, normalised, (..., K + 1,
                 2).
-            layer: Number of the layer.
 
         Returns:
-            dict[str, Tensor]: ``cls_scores`` (..., num_classes) logits,
-            ``bboxes`` (..., 4) normalised cxcywh, ``keypoints`` (..., K, 2)
-            normalised, ``visibilities`` (..., K) logits.
+            ``cls_scores`` (..., num_classes) logits, ``bboxes`` (..., 4)
+            normalised cxcywh, ``keypoints`` (..., K, 2) normalised,
+            ``visibilities`` (..., K) logits.
         """
         instance, joints = hidden[..., 0, :], hidden[..., 1:, :]
         centre = inverse_sigmoid(reference[..., 0, :], eps=1e-3)
@@ -194,42 +190,31 @@ class RefPoseMaskHead(BaseModule):
 
     def draw(self, hidden: Tensor, reference: Tensor,
              board: DrawingBoard) -> Tensor:
-        """Draw masks at stride 8; see :meth:`InstanceMaskHead.forward`.
+        """Masks (bs, n, 16, H/8, W/8), see :meth:`InstanceMaskHead.forward`.
 
-        Args:
-            hidden: Tokens, (bs, n, K + 1, dim).
-            reference: Places the layer started from, (bs, n, K + 1, 2).
-            board: What to draw from.
-
-        Returns: (bs, n, 16, H/8, W/8).
+        Tokens and places, (bs, n, K + 1, ...), as in :meth:`forward_layer`.
         """
         centres = reference[..., 0, :] * board.sizes[:, None]
         return self.mask_head(hidden[..., 0, :], centres, board.features)
 
     def masks(self, hidden: Tensor, reference: Tensor,
               board: DrawingBoard) -> Tensor:
-        """Refined masks, logits of every pixel of the canvas, (bs, n, H, W).
-
-        Arguments as of :meth:`draw`.
-        """
+        """Refined masks, logits of all pixels of the canvas, (bs, n, H, W)."""
         return self.mask_head.refine(
             self.draw(hidden, reference, board), board.feat4, board.feat8)
 
     def loss(self, hidden_states: Tensor, references: Sequence[Tensor],
              board: DrawingBoard, enc_outputs: Outputs,
              batch_data_samples: SampleList) -> Dict[str, Tensor]:
-        """Match groups and persons, and compute all losses.
+        """Match groups and persons; losses are named as in mmdet's DINO.
 
         Args:
             hidden_states: (num_layers, bs, num_groups, K + 1, dim).
             references: Places that each layer started from, (bs, num_groups, K
                 + 1, 2).
             board: What to draw masks from.
-            enc_outputs: ``cls_scores`` and ``keypoints`` of the encoder's
-                proposals.
+            enc_outputs: ``cls_scores`` and ``keypoints`` of the proposals.
             batch_data_samples: Ground truth; an image has one person, or none.
-
-        Returns: Losses, named as mmdet's DINO names them.
         """
         gt_instances = [sample.gt_instances for sample in batch_data_samples]
         persons = [
@@ -355,20 +340,13 @@ class RefPoseMaskHead(BaseModule):
                 **kwargs) -> InstanceList:
         """Make results of the last layer's groups, best first.
 
-        Args:
-            hidden_states: (num_layers, bs, num_groups, K + 1, dim).
-            references: Places that each layer started from, (bs, num_groups, K
-                + 1, 2).
-            board: What to draw masks from.
-            batch_data_samples: The images.
-            rescale: Whether to return pixels of the original image instead of
-                the network's input.
+        Arguments are as of :meth:`loss`.
 
         Returns:
-            list[InstanceData]: ``bboxes`` (n, 4), ``scores``, ``labels``
-            (n, ), ``masks`` (n, H, W), ``mask_scores`` (n, ), ``keypoints``
-            (n, K, 2), ``keypoint_scores`` (n, K): the probability that the
-            joint is in the picture.
+            ``bboxes`` (n, 4), ``scores``, ``labels`` (n, ), ``masks`` (n, H,
+            W), ``mask_scores`` (n, ), ``keypoints`` (n, K, 2),
+            ``keypoint_scores`` (n, K): the probability that the joint is in
+            the picture; in pixels of the original image if ``rescale``.
         """
         scores, kept = self._rank(self.cls_branches[-1](
             hidden_states[-1][..., 0, :]))

@@ -48,12 +48,11 @@ def denoising_assignment(num_gts: Sequence[int], num_groups: int,
     """Pairs of the denoising queries, which are made from known persons.
 
     The queries of an image are ``num_groups`` times as many positive ones as
-    the fullest image has persons, followed by as many negative ones.
+    the fullest image has persons, followed by as many negative ones. All
+    layers have the same pairs.
 
     Args:
         num_gts: Number of persons of each image.
-
-    Returns: The same pairs for every layer.
     """
     longest = max(num_gts)
     # First query of each group, (num_groups, 1).

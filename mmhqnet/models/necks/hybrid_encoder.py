@@ -73,12 +73,8 @@ class HybridEncoder(BaseModule):
     def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor, ...]:
         """Encode all maps but the finest.
 
-        Args:
-            maps: (bs, C_i, H_i, W_i), each half the size of the one before.
-
-        Returns:
-            The first map as it is, and the others encoded, (bs, out_channels,
-            H_i, W_i).
+        From (bs, C_i, H_i, W_i), each half the size of the one before, to the
+        first as it is and the others as (bs, out_channels, H_i, W_i).
         """
         finest, *maps = maps
         maps = [project(feat) for project, feat in zip(self.projections, maps)]

@@ -15,10 +15,6 @@ from ..layers.channel_norm import ChannelNorm
 class SimpleFeaturePyramid(BaseModule):
     """Strides 4, 8, 16, 32 and 64 from a map of stride 16.
 
-    Args:
-        in_channels: Channels of the map.
-        out_channels: Channels of each result.
-
     Raises: InputError: If the backbone gives several maps.
     """
 
@@ -45,14 +41,9 @@ class SimpleFeaturePyramid(BaseModule):
             for channels in (quarter, half, in_channels, in_channels))
 
     def forward(self, feats: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """Compute the pyramid.
+        """Five maps from the only one, of stride 16, (bs, dim, h, w).
 
-        Args:
-            feats: One map of stride 16, (bs, dim, h, w).
-
-        Returns:
-            tuple[Tensor]: Five maps; that of stride 64 is the one of stride
-            32, every second pixel.
+        That of stride 64 is the one of stride 32, every second pixel.
         """
         if len(feats) != 1:
             raise InputError(

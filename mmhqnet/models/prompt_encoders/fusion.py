@@ -57,8 +57,6 @@ class PromptFusion(nn.Module):
             maps: Maps of the neck, (bs, dim, h, w).
             prompts: One per family in the batch.
             places: Positional encodings of the maps, if ``selective``.
-
-        Returns: Of the shapes of ``maps``.
         """
         asking = [level + place for level, place in zip(maps, places)
                   ] if self.selective else maps

@@ -24,7 +24,6 @@ def hash_words(caption: str, num_words: int, max_length: int) -> List[int]:
     """Number the words of a caption without a vocabulary.
 
     Args:
-        caption: The caption.
         num_words: Numbers lie in 0..num_words - 1; words may collide.
         max_length: Words that count; the rest is cut off, with a warning.
 
@@ -42,11 +41,7 @@ class HashTextEncoder(nn.Module):
     """A small transformer over hashed words, learnt with the detector.
 
     It knows no language but what the captions teach it: a baseline, and what
-    tests and toy models use.
-
-    Args:
-        num_words: Size of the table that words are hashed into.
-        max_length: Words of a caption that count.
+    tests and toy models use. :func:`hash_words` numbers the words.
     """
 
     def __init__(self,
@@ -73,15 +68,11 @@ class HashTextEncoder(nn.Module):
 
     def forward(self,
                 captions: Sequence[str]) -> Tuple[Tensor, Tensor, Tensor]:
-        """Encode captions.
-
-        Args:
-            captions: n captions.
+        """Encode n captions.
 
         Returns:
-            tuple[Tensor, Tensor, Tensor]: Words (n, length, embed_dims), the
-            sentences (n, embed_dims), which are the mean over the words, and
-            True at padded words (n, length).
+            Words (n, length, embed_dims), the sentences (n, embed_dims), which
+            are the mean over the words, and True at padded words (n, length).
         """
         device = self.embedding.weight.device
         numbers = [

@@ -35,7 +35,6 @@ class HFTextEncoder(nn.Module):
         max_length: Tokens of a caption; the rest is cut off, with a warning.
         pooling: What the sentence is: 'pooler', as released, though RoBERTa's
             is not pretrained; 'mean' over the words; 'cls', the first token.
-        freeze: Whether the model does not learn.
 
     Raises:
         InputError: For an unknown pooling or an impossible config; at the
@@ -138,14 +137,11 @@ class HFTextEncoder(nn.Module):
 
     def forward(self,
                 captions: Sequence[str]) -> Tuple[Tensor, Tensor, Tensor]:
-        """Encode captions.
-
-        Args:
-            captions: n captions.
+        """Encode n captions.
 
         Returns:
-            tuple[Tensor, Tensor, Tensor]: Words (n, length, dim), sentences
-            (n, dim), and True at padded words (n, length).
+            Words (n, length, dim), sentences (n, dim), and True at padded
+            words (n, length).
         """
         self.init_weights()
         ids, valid = self._numbers(captions)

@@ -79,15 +79,9 @@ class PromptEncoder(nn.Module):
 
     def encode_text(self, images: Sequence[int], words: Tensor,
                     sentence: Tensor, padding_mask: Tensor) -> PromptTokens:
-        """Make tokens of encoded captions.
+        """Make tokens of encoded captions; see :class:`PromptTokens`.
 
-        Args:
-            images: Indices of the n captions' images.
-            words: (n, length, text_dims).
-            sentence: (n, text_dims).
-            padding_mask: True at padded words, (n, length).
-
-        Returns: Of the family ``'text'``.
+        ``words`` are (n, length, text_dims), ``sentence`` (n, text_dims).
         """
         return PromptTokens(
             family='text',
@@ -100,19 +94,14 @@ class PromptEncoder(nn.Module):
     def encode_points(self, images: Sequence[int], points: Tensor,
                       padding_mask: Tensor, feat: Tensor, feat_pos: Tensor,
                       canvas: Tuple[int, int]) -> PromptTokens:
-        """Make tokens of points.
+        """Make tokens of points; see :class:`PromptTokens`.
 
         Args:
-            images: Indices of the n prompts' images.
             points: x, y in pixels of the input, (n, length, 2); those outside
                 are moved to the border.
-            padding_mask: True at padded points, (n, length).
-            feat: The images' stride-16 maps of the backbone, (n, point_dims,
-                h, w).
+            feat: Stride-16 maps of the backbone, (n, point_dims, h, w).
             feat_pos: Their positional encodings, (n, dim, h, w).
             canvas: (h, w) of the padded input, pixels.
-
-        Returns: Of the family ``'positional'``.
         """
         grid = points.to(feat) / points.new_tensor(canvas[::-1]).to(feat)
         grid = grid.clamp(0, 1)[:, :, None] * 2 - 1
@@ -135,10 +124,7 @@ class PromptEncoder(nn.Module):
 def word_positions(padding_mask: Tensor, embed_dims: int) -> Tensor:
     """Sine encoding of the words' places, of which the last has 2 pi.
 
-    Args:
-        padding_mask: True at padded words, (n, length).
-
-    Returns: float32, (n, length, embed_dims).
+    From (n, length), True where padded, to float32 (n, length, embed_dims).
     """
     places = (~padding_mask).cumsum(1, dtype=torch.float32)
     places = places / (places[:, -1:] + 1e-6) * 2 * math.pi
@@ -157,12 +143,9 @@ def masked_mean(words: Tensor, padding_mask: Tensor) -> Tensor:
 
 def in_order_of_images(
         parts: Sequence[Tuple[Sequence[int], Tensor]]) -> Tensor:
-    """Put the results of all families back into the batch's order.
+    """Results of all families in the batch's order, (bs, ...).
 
-    Args:
-        parts: Pairs of the n images' indices and a tensor (n, ...).
-
-    Returns: (bs, ...).
+    ``parts`` are pairs of the n images' indices and a tensor (n, ...).
     """
     images = [image for indices, _ in parts for image in indices]
     rows = torch.cat([tensor for _, tensor in parts])
@@ -173,17 +156,11 @@ def in_order_of_images(
 
 
 def untouched(module: nn.Module, like: Tensor) -> Tensor:
-    """Zero that depends on all weights of a module.
+    """Scalar zero, of the type of ``like``, that depends on all weights.
 
     Added to a result, it gives zero gradients to a part of the network that
     this batch has no work for, so that every process of a data-parallel
     training has a gradient for every weight.
-
-    Args:
-        module: The part without work.
-        like: Gives type and device.
-
-    Returns: Scalar.
     """
     zero = like.new_zeros(())
     for parameter in module.parameters():

@@ -80,10 +80,7 @@ def usage() -> str:
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Run a command.
-
-    Returns: The exit status.
-    """
+    """Run a command; returns the exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or argv[0] in ('-h', '--help'):
         print(usage())

@@ -59,11 +59,7 @@ def check_version(name: str, version: str, minimum: str, newest: str) -> None:
 
 
 def check_one_mmcv(site_packages: Path) -> None:
-    """Warn where distributions have overwritten each other's mmcv.
-
-    Args:
-        site_packages: The folder that mmcv is imported from.
-    """
+    """Warn where distributions have overwritten each other's mmcv."""
     installed = [
         name for name in MMCVS
         if any(site_packages.glob(f'{name.replace("-", "_")}-*.dist-info'))

@@ -97,12 +97,7 @@ class Description:
 
 
 def parse(caption: str) -> Description:
-    """Read a caption.
-
-    Args:
-        caption: Such as ``'the oldest woman on the left'``.
-
-    Returns: What it says.
+    """Read a caption such as ``'the oldest woman on the left'``.
 
     Raises:
         InputError: If it holds a word that the grammar does not know, or two

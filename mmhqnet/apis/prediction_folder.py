@@ -150,10 +150,8 @@ def predict_to_folder(inferencer,
     ``every``, ``start`` and ``stop`` are for videos and streams.
 
     Args:
-        inferencer: Finds it.
         sources: Paths, patterns, addresses, numbers of cameras.
-        out: See :class:`PredictionFolder`; None writes
-            nothing.
+        out: See :class:`PredictionFolder`; None writes nothing.
         resume: Skip what is done in ``out``.
         pictures: Whether to draw.
         blur: ``face`` or ``person``.

@@ -35,15 +35,7 @@ class Choice:
 
 
 def person_meant(persons: Persons, prompt: Prompt) -> Optional[Person]:
-    """The one of an image's persons that a prompt means.
-
-    Args:
-        persons: What :class:`HQNetInferencer` found in the image.
-        prompt: In the pixels of the image.
-
-    Returns:
-        Person, optional: With everything the model knows; None if nobody is
-        there.
+    """The one of an image's persons that a prompt means; None without any.
 
     Raises: InputError: See :func:`select_person`.
     """

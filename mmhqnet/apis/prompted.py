@@ -25,11 +25,7 @@ Prompts = Union[None, Prompt, Sequence[Prompt]]
 
 def with_prompts(frames: Iterable[Frame],
                  prompt: Prompts) -> Iterator[Tuple[Frame, Optional[Prompt]]]:
-    """Each frame with its prompt.
-
-    Args:
-        frames: The images.
-        prompt: One for all of them, or a list with one for each.
+    """Each frame with its prompt: the only one, or its own of a list.
 
     Raises: InputError: If a list is shorter or longer than the images.
     """
@@ -52,9 +48,7 @@ def check_prompt(model: torch.nn.Module, prompt: Optional[Prompt],
     """Refuse before any work what the model cannot answer.
 
     Args:
-        model: That is asked.
-        prompt: In pixels of the image.
-        image: (h, w, 3).
+        prompt: In pixels of the image, (h, w, 3).
         name: Of the image, for the message.
 
     Raises:

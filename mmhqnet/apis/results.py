@@ -289,10 +289,8 @@ class Persons(Sequence):
         """Draw the persons.
 
         Args:
-            image: (H, W, 3) BGR to draw on; the image
-                itself by default.
-            blur: ``face`` or ``person``, see
-                :meth:`blurred`.
+            image: (H, W, 3) BGR to draw on; the image itself by default.
+            blur: ``face`` or ``person``, see :meth:`blurred`.
             trails: The way (t, 2) that each person came, from :class:`Trails`.
 
         Returns: (H', W', 3) BGR.

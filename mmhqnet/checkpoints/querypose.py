@@ -160,12 +160,9 @@ def _rename(name: str, parts: dict) -> Optional[str]:
 
 
 def missing_parts(released: Iterable[str]) -> List[str]:
-    """Parts of the release of which no weight is there.
+    """Parts of the release of which no weight is among these names.
 
-    Args:
-        released: Names of weights.
-
-    Returns: Names of parts; the light version lacks nothing.
+    The light version lacks nothing.
     """
     names = list(released)
     stages = {

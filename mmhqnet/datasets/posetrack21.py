@@ -44,9 +44,7 @@ class PoseTrack21Dataset(BaseVideoDataset):
     def load_data_list(self) -> List[dict]:
         """Read all sequences below ``ann_file``.
 
-        Returns:
-            list[dict]: One dict per sequence with ``video_id``,
-            ``video_name``, ``video_length`` and ``images``, the frames.
+        Each has ``video_id``, ``video_name``, ``video_length``, ``images``.
         """
         names = list_sequences(self.ann_file, self.backend_args)
         # What the parent's `filter_data` looks at.
@@ -153,15 +151,9 @@ def list_sequences(folder: str, backend_args=None) -> List[str]:
 
 def load_sequence(folder: str,
                   backend_args=None) -> Tuple[List[dict], List[Frame]]:
-    """Read ``image_info.json`` and ``gt/gt.txt`` of a sequence.
+    """Read ``image_info.json`` and ``gt/gt.txt`` of a sequence's folder.
 
-    Args:
-        folder: The folder of the sequence.
-        backend_args: Of mmengine's file input.
-
-    Returns:
-        tuple[list[dict], list[tuple]]: What :func:`parse_image_info` and
-        :func:`parse_tracks` return.
+    Returns: See :func:`parse_image_info` and :func:`parse_tracks`.
     """
     info_path = osp.join(folder, 'image_info.json')
     frames = parse_image_info(read_text(info_path, backend_args), info_path)
@@ -177,10 +169,7 @@ def parse_image_info(text: str, path: str) -> List[dict]:
         text: Content of the file.
         path: Its name, for error messages.
 
-    Returns:
-        list[dict]: For each frame ``file_name``, ``img_id`` and
-        ``ignore_regions`` (list of (k, 2) arrays, pixels).
-
+    Returns: ``file_name``, ``img_id``, ``ignore_regions``, (k, 2) in pixels.
     Raises: InputError: The content is malformed.
     """
     try:

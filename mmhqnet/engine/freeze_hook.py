@@ -31,9 +31,6 @@ class FreezeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Freeze the modules.
 
-        Args:
-            runner: The runner, whose optimiser has been built.
-
         Raises: InputError: The model has no such module.
         """
         model = runner.model

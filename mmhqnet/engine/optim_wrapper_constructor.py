@@ -28,13 +28,7 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
     """
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
-        """Build the optimiser.
-
-        Args:
-            model: On the device that it is trained on.
-
-        Returns: With its optimiser.
-        """
+        """Build the optimiser of a model that is on its training device."""
         devices = {parameter.device.type for parameter in model.parameters()}
         if devices <= {*FUSED_DEVICES} and self._has_fused_implementation():
             self.optimizer_cfg.setdefault('fused', True)
@@ -53,13 +47,9 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
                    module: nn.Module,
                    prefix: str = '',
                    **kwargs) -> None:
-        """Add the parameter groups of a module and merge equal ones.
+        """Extend ``params`` by a module's groups and merge equal ones.
 
-        Args:
-            params: Parameter groups; extended in place.
-            module: The module.
-            prefix: Its name in the model; empty for the model itself.
-            **kwargs: See MMEngine.
+        ``prefix`` is the module's name in the model; see MMEngine.
         """
         super().add_params(params, module, prefix=prefix, **kwargs)
         if prefix:

@@ -108,16 +108,14 @@ class MSDeformAttention(MultiScaleDeformableAttention):
         Args:
             query: (bs, num_queries, embed_dims), or (num_queries, bs,
                 embed_dims) without ``batch_first``.
-            key: Unused.
+            key, level_start_index: Unused.
             value: Features (bs, num_value, embed_dims), by default ``query``.
             identity: Added to the output, by default ``query``.
             query_pos: Positional encoding of ``query``.
             key_padding_mask: (bs, num_value), non-zero where padded.
             reference_points: (bs, num_queries, num_levels, 2 or 4) in [0, 1],
                 also without ``batch_first``.
-            spatial_shapes: (h, w) of each level, best as a list of Python
-                ints.
-            level_start_index: Unused, it follows from ``spatial_shapes``.
+            spatial_shapes: (h, w) of each level, best as Python ints.
             projected_value: Result of :meth:`project_value`, instead of
                 ``value`` and ``key_padding_mask``.
             query_counts: Number of queries of each image, where the queries of

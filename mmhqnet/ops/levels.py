@@ -9,13 +9,9 @@ Shapes = Tuple[Tuple[int, int], ...]
 
 
 def as_shapes(spatial_shapes: Union[Tensor, Sequence]) -> Shapes:
-    """Sizes of the feature levels as Python ints.
+    """Sizes (h, w) of the feature levels as Python ints.
 
-    Args:
-        spatial_shapes: (h, w) of each level. Prefer a list: reading a CUDA
-            tensor makes the host wait for the device.
-
-    Returns: tuple[tuple[int, int]]: (h, w) of each level.
+    Prefer a list: reading a CUDA tensor makes the host wait for the device.
     """
     if isinstance(spatial_shapes, Tensor):
         spatial_shapes = spatial_shapes.tolist()

@@ -236,10 +236,7 @@ _SIDE = re.compile(r'\b(left|right)(?=most\b|hand\b|ward|y\b|ie\b|ies\b|s?\b)',
 def swap_sides(caption: str) -> str:
     """Exchange left and right in a caption, in whole words, keeping case.
 
-    Args:
-        caption: ``'the Leftmost man, right arm up'``.
-
-    Returns: ``'the Rightmost man, left arm up'``.
+    ``'the Leftmost man'`` becomes ``'the Rightmost man'``.
     """
 
     def swap(match: 're.Match') -> str:
@@ -255,12 +252,7 @@ def swap_sides(caption: str) -> str:
 def prompt_from_dict(values: dict) -> Prompt:
     """Read a prompt as JSON has it; the inverse of ``to_dict``.
 
-    Args:
-        values: ``kind`` and the prompt's own fields.
-
-    Returns: Point | Scribble | Box | Text: The prompt.
-
-    Raises: InputError: If kind or fields are wrong.
+    Raises: InputError: If ``kind`` or the prompt's own fields are wrong.
     """
     kinds = {cls.kind: cls for cls in (Point, Scribble, Box, Text)}
     fields = dict(values) if isinstance(values, dict) else {}

@@ -148,12 +148,9 @@ class RunLengthMasks(BitmapMasks):
 
 
 def encode_masks(masks) -> List[dict]:
-    """Run-length encode all masks of an image in one call.
+    """Codes of pycocotools of all masks of an image, in one call.
 
-    Args:
-        masks: (n, H, W), bool or 0 and 1; codes are passed through.
-
-    Returns: n codes of pycocotools.
+    Masks are (n, H, W), bool or 0 and 1; codes are passed through.
     """
     if isinstance(masks, (list, tuple)):
         return list(masks)

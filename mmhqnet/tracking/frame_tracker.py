@@ -28,9 +28,7 @@ class FrameTracker:
     def __call__(self, persons: InstanceData) -> InstanceData:
         """Persons of the next frame that belong to tracks.
 
-        Returns:
-            InstanceData: Some of the persons, with ``instances_id`` and
-            without ``human_queries``.
+        They have ``instances_id`` and no ``human_queries``.
         """
         sample = DetDataSample(metainfo=dict(frame_id=self.num_frames))
         sample.pred_instances = persons

@@ -40,12 +40,9 @@ class AttentionRecord:
 
 @contextmanager
 def recorded_attention(model: nn.Module) -> Iterator[AttentionRecord]:
-    """Record the sampling points of the last decoder layer.
+    """Record the sampling points of an :class:`HQNet`'s last decoder layer.
 
-    Args:
-        model: An :class:`HQNet`; run it on one image inside.
-
-    Yields: Filled by the forward pass.
+    A forward pass on one image inside of the context fills the record.
     """
     record = AttentionRecord()
     attention = model.decoder.layers[-1].cross_attn

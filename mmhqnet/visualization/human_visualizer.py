@@ -112,12 +112,9 @@ class HumanLocalVisualizer(DetLocalVisualizer):
         on and the sample has no ground truth; here that half is left out.
 
         Args:
-            name: The image identifier.
             image: (H, W, 3) RGB.
             data_sample: With ``gt_instances`` and/or ``pred_instances`` in
                 pixels of ``image``.
-            draw_gt: Whether to draw the ground truth.
-            draw_pred: Whether to draw the predictions.
             **kwargs: ``show``, ``wait_time``, ``out_file``,
                 ``pred_score_thr`` and ``step`` of the parent.
         """

@@ -11,15 +11,9 @@ COLOUR = (255, 40, 120)
 
 
 def draw_prompt(image: np.ndarray, prompt: Prompt) -> np.ndarray:
-    """Draw a prompt; words go below the picture.
+    """Draw a prompt on a copy of an image, RGB uint8 (h, w, 3), in its pixels.
 
-    Args:
-        image: RGB, uint8 (h, w, 3).
-        prompt: In its pixels.
-
-    Returns:
-        np.ndarray: A copy of the image, on a strip for the words; all kinds
-        of prompts give the same size.
+    Words go on a strip below; all kinds of prompts give the same size.
     """
     canvas = image.copy()
     unit = max(1, round(image.shape[1] / 200))

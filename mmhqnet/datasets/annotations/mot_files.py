@@ -25,10 +25,7 @@ def parse_tracks(text: str, path: str, num_frames: int) -> List[Frame]:
         path: Its name, for error messages.
         num_frames: Length of the sequence.
 
-    Returns:
-        list[Tuple[ndarray, ndarray]]: For each frame the ids (n,) and boxes
-        (n, 4), (x, y, w, h) in pixels.
-
+    Returns: Of each frame ids (n,) and boxes (n, 4), (x, y, w, h) in pixels.
     Raises: InputError: The content is malformed.
     """
     frames: List[Dict[int, Sequence[float]]] = [{} for _ in range(num_frames)]

@@ -42,8 +42,6 @@ def is_target(annotation: dict, image: dict, min_keypoints: int,
     """Whether a person is one that RefHuman would ask for.
 
     Args:
-        annotation: The person.
-        image: Its image.
         min_keypoints: Labelled joints at least.
         min_area: Share of the image at least.
     """
@@ -61,17 +59,12 @@ def add_prompts(content: dict,
     """Make samples with prompts of the persons in a COCO-style file.
 
     Args:
-        content: The file.
         captions: Captions by annotation id; a person without one gets a sample
             with points and scribbles only.
         seed: Of the scribbles; the same seed gives the same file.
-        min_keypoints: See :func:`is_target`.
-        min_area: See :func:`is_target`.
+        min_keypoints, min_area: See :func:`is_target`.
 
-    Returns:
-        dict: A file in RefHuman's format; images and annotations are numbered
-        from 1.
-
+    Returns: In RefHuman's format; images and annotations count from 1.
     Raises: InputError: If a mask is malformed.
     """
     images = {image['id']: image for image in content['images']}
@@ -112,12 +105,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def read_refcoco(path: str) -> List[dict]:
-    """Read ``refs(...).p`` of RefCOCO, RefCOCO+ or RefCOCOg.
-
-    Args:
-        path: The pickled file.
-
-    Returns: Its references.
+    """References in ``refs(...).p`` of RefCOCO, RefCOCO+ or RefCOCOg.
 
     Raises:
         InputError: If it cannot be read, holds other things than plain

@@ -220,11 +220,8 @@ def person_problems(annotation: dict,
     """Problems of the labels of a person.
 
     Args:
-        annotation: The person.
         image: Its entry, None if there is none.
-        fields: Rows to look at.
-        extra_fields: Keys of :data:`EXTRA_FIELDS` to look at.
-        strict: See :func:`find_problems`.
+        fields, extra_fields, strict: See :func:`find_problems`.
         needed: Rows whose label must be there.
     """
 
@@ -265,7 +262,6 @@ def result_problems(result: dict,
     """Problems of a COCO result.
 
     Args:
-        result: The result.
         index: Its place in the file.
         fields: What it predicts.
         numbers: Keys that must hold numbers.

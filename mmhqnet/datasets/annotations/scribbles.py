@@ -24,12 +24,9 @@ def draw_scribble(mask: np.ndarray,
 
     Args:
         mask: (h, w), bool or 0 and 1.
-        rng: Source of all chance.
         attempts: Curves to try before one is shrunk.
 
-    Returns:
-        np.ndarray, optional: Pixels x, y inside of the mask, int (12, 2);
-        None if the mask is empty.
+    Returns: Pixels x, y of the mask, int (12, 2); None if it is empty.
     """
     rows, columns = np.nonzero(mask)
     if not len(rows):
@@ -51,11 +48,7 @@ def redraw_scribble(mask: np.ndarray,
                     rng: np.random.Generator) -> Optional[np.ndarray]:
     """A scribble away from the mask's edge, where it is wide enough.
 
-    Args:
-        mask: (h, w), uint8, 0 and 1.
-        rng: Source of all chance.
-
-    Returns: See :func:`draw_scribble`.
+    The mask is uint8, 0 and 1, (h, w); see :func:`draw_scribble`.
     """
     eroded = cv2.erode(mask, np.ones((5, 5), np.uint8))
     return draw_scribble(eroded if eroded.any() else mask, rng)

@@ -123,10 +123,8 @@ class LoadHumanAnnotations(LoadAnnotations):
       set keeps extra fields.
 
     Args:
-        with_mask: Whether to load masks.
         with_keypoints: Whether to load fields that are points.
         with_attributes: Whether to load categories and numbers.
-        **kwargs: Arguments of mmdet's ``LoadAnnotations``.
     """
 
     def __init__(self,

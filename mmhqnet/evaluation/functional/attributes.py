@@ -36,8 +36,7 @@ class Persons(NamedTuple):
 def detected_persons(image_ids: Sequence, bboxes: np.ndarray,
                      attribute: Sequence[float],
                      scores: Sequence[float]) -> Persons:
-    """Detections in columns; boxes (n, 4) are x, y, w, h and give the areas.
-    """
+    """Detections in columns; boxes (n, 4) x, y, w, h give the areas."""
     bboxes = np.asarray(bboxes, float).reshape(-1, 4)
     return Persons(
         image_ids=np.asarray(image_ids),
@@ -53,7 +52,6 @@ def result_persons(results: Sequence[dict], field: PersonField,
 
     Args:
         results: ``image_id``, ``bbox``, ``score`` and the attribute's key.
-        field: The attribute.
         source: What to call the results in error messages.
 
     Raises: InputError: A key is missing or malformed.

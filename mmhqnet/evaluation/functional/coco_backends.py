@@ -122,16 +122,11 @@ class CocoBackend:
         """Evaluate one task.
 
         Args:
-            ground_truth: The persons.
-            results: COCO results of that task.
             metric: Its row of the ground truth's table.
-            statistics: What to report.
             image_ids: Images to look at. Defaults to all.
 
         Returns: Value of each statistic; -1 where there is no ground truth.
-
-        Raises:
-            InputError: Image ids are strings, which only pycocotools takes.
+        Raises: InputError: Ids are strings, which only pycocotools takes.
         """
         names = [i for i in ground_truth.images if isinstance(i, str)]
         if names and self.name != 'pycocotools':

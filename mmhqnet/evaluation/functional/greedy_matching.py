@@ -39,8 +39,7 @@ class Matching(NamedTuple):
 
 
 def rank_within(groups: np.ndarray) -> np.ndarray:
-    """Position 0, 1, 2, ... of each of n sorted values in its run of equals.
-    """
+    """Position 0, 1, 2, ... of each sorted value in its run of equals."""
     if not len(groups):
         return np.zeros(0, int)
     first = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
@@ -126,7 +125,6 @@ def average_precision(matching: Matching,
     move and precision only falls, so nothing else can be on the envelope.
 
     Args:
-        matching: Result of :func:`match_detections`.
         scores: Scores of the detections, (d,).
         num_gts: Not ignored ground truths in each area range, (a,).
         keep: Detections to count, (d,) bool. Defaults to all.

@@ -79,8 +79,7 @@ class GroundTruth:
             records: Per image ``img_id``, ``ori_shape`` and ``instances`` as
                 :class:`CocoUniHumanDataset` makes them.
             classes: Names of the labels.
-            fields: The table of person fields.
-            **kwargs: As for the class.
+            fields, **kwargs: As for the class.
 
         Raises: InputError: The samples carry no instances.
         """
@@ -114,7 +113,6 @@ class GroundTruth:
         """Check that predictions can be those of an image.
 
         Args:
-            image_id: The image.
             mask_size: Height and width of a predicted mask. One of another
                 size than the image would match nothing, without a word.
 

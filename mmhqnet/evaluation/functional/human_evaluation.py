@@ -66,11 +66,7 @@ class HumanEvaluator:
     @paused_garbage_collection()
     def evaluate(self, ground_truth: GroundTruth,
                  predictions) -> Dict[str, float]:
-        """Evaluate predictions.
-
-        Args:
-            ground_truth: The persons.
-            predictions: The predictions.
+        """Evaluate :class:`HumanPredictions` or :class:`ResultFiles`.
 
         Returns:
             Full-precision values such as ``box_AP``, ``box_AP_50``,

@@ -55,7 +55,6 @@ class HumanPredictions:
             columns of the table of person fields for the tasks that are on;
             ``masks`` are a list of n RLE.
         cat_ids: Category id of each label.
-        fields: The table.
     """
 
     def __init__(self,
@@ -167,14 +166,9 @@ class HumanPredictions:
         return np.dstack([points, confidence]).reshape(len(points), -1)
 
     def write(self, prefix: str, metrics: Sequence[str]) -> Dict[str, str]:
-        """Write COCO result files.
-
-        Args:
-            prefix: The files are called PREFIX.bbox.json and so on.
-            metrics: Rows of the table whose results to write.
+        """Write the COCO results of some tasks, PREFIX.bbox.json and so on.
 
         Returns: Path of each kind of file.
-
         Raises: InputError: They can not be written.
         """
         paths = {
@@ -199,7 +193,6 @@ class ResultFiles:
     Args:
         names: Result files, or the one prefix that PREFIX.bbox.json and so on
             have in common.
-        fields: The table of person fields.
 
     Raises: InputError: There is no such file, or it holds something else.
     """
@@ -242,11 +235,7 @@ class ResultFiles:
         ]
 
     def results(self, kind: str, max_dets: Optional[int] = None) -> List[dict]:
-        """COCO results of one kind.
-
-        Args:
-            kind: As of :meth:`HumanPredictions.results`.
-            max_dets: Not used; the evaluator drops the rest.
+        """See :meth:`HumanPredictions.results`; ``max_dets`` is not used.
 
         Raises: InputError: No file of that kind was given.
         """

@@ -19,15 +19,14 @@ def count_correct_joints(pred: np.ndarray,
     """Joints within a share of the head's size, and how many count.
 
     Args:
-        pred: x, y in pixels, (K, 2).
-        target: Ground truth, (K, 2).
+        pred, target: x, y in pixels, (K, 2).
         visible: Above 0 where labelled, (K, ).
         head: The two joints whose distance is the head's size.
         threshold: Share of that distance.
 
     Returns:
-        tuple[int, int]: Correct and labelled joints; (0, 0) where the head is
-        not labelled. Ears at one place make a head of size 0, which counts.
+        Correct and labelled joints; (0, 0) where the head is not labelled.
+        Ears at one place make a head of size 0, which counts.
     """
     labelled = np.asarray(visible) > 0
     if not labelled[list(head)].all():
@@ -46,17 +45,12 @@ def mask_overlap(pred: np.ndarray, target: np.ndarray) -> Tuple[int, int]:
 
 def referring_scores(joints: Sequence[Tuple[int, int]],
                      overlaps: Sequence[Tuple[int, int]]) -> Dict[str, float]:
-    """PCKh and overlaps of all samples.
-
-    Args:
-        joints: Of each sample what :func:`count_correct_joints` gives.
-        overlaps: Of each sample what :func:`mask_overlap` gives.
+    """PCKh and overlaps of all samples, from what the functions above give.
 
     Returns:
-        dict[str, float]: ``PCKh``; ``oIoU``, sum of all intersections by sum
-        of all unions; ``mIoU``, mean over the samples; ``P_50`` .. ``P_90``,
-        share of samples with more IoU than that. -1 without any sample that
-        counts.
+        ``PCKh``; ``oIoU``, sum of all intersections by sum of all unions;
+        ``mIoU``, mean over the samples; ``P_50`` .. ``P_90``, share of samples
+        with more IoU than that. -1 without any sample that counts.
     """
     correct, labelled = np.sum(list(joints) or [(0, 0)], axis=0)
     overlaps = np.array(list(overlaps), float).reshape(-1, 2)

@@ -20,10 +20,6 @@ class RefHumanMetric(UniHumanMetric):
     ``refhuman/text_oIoU`` and so on; see :func:`referring_scores`. A sample
     without any prediction has no correct joint and an empty mask.
 
-    Args:
-        metric: As of :class:`UniHumanMetric`.
-        **kwargs: As of :class:`UniHumanMetric`.
-
     Raises:
         InputError: Samples without prompt or ground truth, and those of
             :class:`UniHumanMetric`.
@@ -39,12 +35,9 @@ class RefHumanMetric(UniHumanMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep what the evaluation needs of a batch.
 
-        Args:
-            data_batch: Not used.
-            data_samples: As :class:`UniHumanMetric` takes them, with
-                ``prompt`` and ``gt_instances`` of one person, whose ``masks``,
-                ``keypoints`` and ``keypoints_visible`` are in pixels of the
-                original image.
+        Samples are as :class:`UniHumanMetric` takes them, with ``prompt`` and
+        ``gt_instances`` of one person, whose ``masks``, ``keypoints`` and
+        ``keypoints_visible`` are in pixels of the original image.
         """
         first = len(self.results)
         super().process(data_batch, data_samples)
@@ -87,13 +80,7 @@ class RefHumanMetric(UniHumanMetric):
                              f'these keypoints have no {error}') from error
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
-        """Evaluate each kind of prompt on its own.
-
-        Args:
-            results: One record per sample.
-
-        Returns: The values by name, without prefix.
-        """
+        """Values of each kind of prompt by name, without prefix."""
         values = {}
         for kind in sorted({record['kind'] for record in results}):
             records = [rec for rec in results if rec['kind'] == kind]

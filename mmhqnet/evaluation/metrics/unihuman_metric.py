@@ -219,10 +219,7 @@ class UniHumanMetric(CocoMetric):
             content, self._classes(), source=self.ann_file).cat_ids
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
-        """Evaluate the records of all images.
-
-        Returns: The values by name, without prefix. Empty if ``format_only``.
-        """
+        """Values by name, without prefix; none if ``format_only``."""
         logger = MMLogger.get_current_instance()
         if self.format_only:
             cat_ids = self._category_ids()

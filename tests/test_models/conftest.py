@@ -62,3 +62,22 @@ def same_points(monkeypatch):
             dtype=dtype).expand(size).clone()
 
     monkeypatch.setattr(torch, 'rand', shared_rows)
+
+
+@pytest.fixture
+def saved_bytes():
+    """Call a function; what it returns, and what autograd keeps for it."""
+
+    def call(function):
+        sizes = {}
+
+        def pack(tensor):
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            result = function()
+        return result, sum(sizes.values())
+
+    return call

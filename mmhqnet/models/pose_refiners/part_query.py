@@ -108,8 +108,10 @@ class PartQueryRefiner(PoseRefiner):
         ``regions``, xyxy in pixels of the input, (num_persons, 4).
         """
         if len(poses) == 0:
-            # Nobody to refine; keep the parameters in the graph.
-            zero = sum(parameter.sum() for parameter in self.parameters()) * 0
+            # Nobody to refine; keep the parameters in the graph, and those
+            # of the pixel embedding, which may have no other reader.
+            zero = encoded.pixel_embedding[:0].sum() + sum(
+                parameter.sum() for parameter in self.parameters()) * 0
             nothing = poses.detach() + zero
             return [
                 dict(

@@ -97,12 +97,13 @@ def test_certainty_without_reason(build, run, make_sample, version):
     assert_finite(*run(model, [make_sample(2)]))
 
 
+@pytest.mark.parametrize('half', [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize('version', [LIGHT, FULL], ids=['light', 'full'])
-def test_half_precision(build, make_sample, make_images, version):
+def test_half_precision(build, make_sample, make_images, version, half):
     model = build(version, dtype=torch.float32)
     sample = make_sample(2, dtype=torch.float32)
     images = make_images([sample], dtype=torch.float32)
-    with torch.autocast('cpu', torch.bfloat16):
+    with torch.autocast('cpu', half):
         losses = model.loss(images, [sample])
     sum(losses.values()).backward()
     assert all(loss.dtype == torch.float32 for loss in losses.values())
@@ -113,9 +114,24 @@ def test_half_precision(build, make_sample, make_images, version):
             if parameter.requires_grad
         })
     model.eval()
-    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+    with torch.no_grad(), torch.autocast('cpu', half):
         result, = model.predict(images, [sample])
     assert result.pred_instances.keypoints.isfinite().all()
+
+
+@VERSIONS
+def test_crowds_need_no_more_memory(build, make_sample, make_images,
+                                    saved_bytes, version):
+    """What is kept for the way back has as many rows as there are queries."""
+    model = build(version)
+    kept = []
+    for number in (10, 60):
+        samples = [make_sample(number)]
+        images = make_images(samples)
+        losses, size = saved_bytes(lambda: model.loss(images, samples))
+        kept.append(size)
+    assert losses['s1.loss_kpt'] > 0
+    assert kept[1] < 1.05 * kept[0]
 
 
 def test_short_cut_is_exact(build, run, make_sample, monkeypatch):

@@ -5,7 +5,8 @@ import torch
 from mmhqnet.errors import InputError
 from mmhqnet.models.losses import PoseTargets
 from mmhqnet.models.pose_refiners import PartQueryRefiner
-from mmhqnet.testing import build_model, randomise, tiny_config
+from mmhqnet.testing import (build_model, make_images, make_sample, randomise,
+                             tiny_config)
 
 DIMS, K = 32, 17
 SMALL = dict(
@@ -179,19 +180,74 @@ def model(mmdet_scope):
     return build_model(cfg)
 
 
-@pytest.mark.parametrize('num_persons', [(0, 0), (3, 0), (60, 2)])
-def test_training_step_of_hqnet(model, make_sample, make_images, num_persons):
+def train(model, num_persons, dtype=torch.float64):
+    """Losses of a step that reaches every parameter."""
     samples = [
-        make_sample(number, seed=seed)
+        make_sample(number, seed=seed, dtype=dtype)
         for seed, number in enumerate(num_persons)
     ]
-    losses = model.train().loss(make_images(samples), samples)
-    assert 'd2.loss_rle_refine' in losses and 'd2.loss_oks_refine' in losses
+    model = model.to(dtype).train()
+    losses = model.loss(make_images(samples, dtype=dtype), samples)
+    for name, loss in losses.items():
+        assert loss.isfinite(), name
     sum(losses.values()).backward()
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and 'refine' in name:
+        if parameter.requires_grad:
+            assert parameter.grad is not None, f'{name} is not used'
             assert parameter.grad.isfinite().all(), name
-    assert model.pixel_embedding is not None
+    return losses
+
+
+@pytest.mark.parametrize('num_persons', [(0, 0), (3, 0), (60, 2)])
+def test_training_step_of_hqnet(model, num_persons):
+    losses = train(model, num_persons)
+    assert 'd2.loss_rle_refine' in losses and 'd2.loss_oks_refine' in losses
+
+
+@pytest.mark.parametrize('box', [(8., 8., 8., 8.), (8., 8., -40., -40.)],
+                         ids=['outside of the image', 'without size'])
+def test_training_step_of_hqnet_with_bad_regions(model, box):
+    """All persons at the lower right corner, as large as the image or dots."""
+    with torch.no_grad():
+        for branch in model.bbox_head.reg_branches:
+            branch[-1].weight.zero_()
+            branch[-1].bias.copy_(torch.tensor(box))
+    train(model, (3, 2))
+
+
+def test_training_step_of_hqnet_with_certainty_without_reason(model):
+    """Standard deviations of nothing, far from the truth."""
+    with torch.no_grad():
+        for branch in model.bbox_head.task_heads.pose.refine.branches:
+            for linear in branch.sigma_branches:
+                linear.bias.fill_(-1e3)
+    train(model, (3, 2))
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_training_step_of_hqnet_in_half_precision(model, dtype):
+    with torch.autocast('cpu', dtype):
+        losses = train(model, (2, 0), torch.float32)
+    assert all(loss.dtype == torch.float32 for loss in losses.values())
+
+
+def test_memory_is_that_of_a_chunk(refiner, encoded, saved_bytes):
+    poses, queries, boxes = persons(60)
+    refiner.convs.register_forward_hook(
+        lambda *args: regions.append(len(args[-1])))
+    sizes = {}
+    for refiner.chunk_size in (60, 4):
+        regions = []
+        steps, sizes[refiner.chunk_size] = saved_bytes(
+            lambda: refiner(poses, queries, boxes, [0, 60, 0], encoded))
+        sum(step['mu'].sum() for step in steps).backward()
+        assert max(regions) <= refiner.chunk_size
+        assert sum(regions) == (60 if refiner.chunk_size == 60 else 120)
+    assert sizes[4] < 0.1 * sizes[60]
+    with torch.no_grad():
+        regions = []
+        refiner(poses, queries, boxes, [0, 60, 0], encoded)
+    assert regions == [4] * 15
 
 
 def test_prediction_of_hqnet(model, make_sample, make_images):
@@ -205,15 +261,3 @@ def test_prediction_of_hqnet(model, make_sample, make_images):
     assert persons.keypoint_scores.std(1).min() > 0
     torch.testing.assert_close(persons.keypoints,
                                alone.pred_instances.keypoints)
-
-
-def test_half_precision(make_sample, make_images, model):
-    model = model.float().train()
-    samples = [make_sample(2, dtype=torch.float32)]
-    images = make_images(samples, dtype=torch.float32)
-    with torch.autocast('cpu', torch.bfloat16):
-        losses = model.loss(images, samples)
-    assert all(loss.isfinite() for loss in losses.values())
-    sum(losses.values()).backward()
-    for parameter in model.bbox_head.task_heads.pose.refine.parameters():
-        assert parameter.grad.isfinite().all()

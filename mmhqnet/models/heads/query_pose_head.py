@@ -1,20 +1,22 @@
 """Sparse R-CNN's cascade whose every stage also estimates poses."""
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmdet.models.roi_heads import SparseRoIHead
 from mmdet.structures import SampleList
 from mmdet.utils import InstanceList
-from mmengine.model import ModuleList
+from mmengine.model import ModuleDict, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS, TASK_UTILS
 
 from ..layers import from_box, resolve_part_groups, to_box
 from ..losses import layer_mean, normaliser
 from ..matching import Assignment
 from ..prediction_layers import full_precision
+from ..task_heads import AttributeHead, build_task_head
 from .query_pose_layer import PartPoses
 
 
@@ -46,9 +48,12 @@ class QueryPoseHead(SparseRoIHead):
         part_groups: Keypoints of each part; see :func:`resolve_part_groups`.
         pose_extractor: Config of the regions for poses.
         pose_layer: Config of each stage's :class:`QueryPoseLayer`.
+        attributes: Configs of attribute heads by name, such as
+            :class:`GenderHead`; each reads the queries of all stages.
         train_cfg: With ``assigner``, a :class:`HumanQueryAssigner`.
 
-    Raises: InputError: If ``part_groups`` is no partition of the keypoints.
+    Raises: InputError: If ``part_groups`` is no partition of the keypoints, or
+        a head in ``attributes`` is not one of an attribute.
     """
 
     def __init__(self,
@@ -60,6 +65,7 @@ class QueryPoseHead(SparseRoIHead):
                      type='RegionExtractor', output_size=14, strides=[4]),
                  pose_layer: dict = dict(type='QueryPoseLayer'),
                  loss_kpt: dict = dict(type='ResidualLogLikelihoodLoss'),
+                 attributes: Optional[Mapping[str, dict]] = None,
                  train_cfg: Optional[dict] = None,
                  **kwargs) -> None:
         # NOTE mmdet's head wants an assigner and a sampler for each stage;
@@ -87,6 +93,23 @@ class QueryPoseHead(SparseRoIHead):
                 **pose_layer
             }) for _ in range(self.num_stages))
         self.loss_kpt = MODELS.build(loss_kpt)
+        where = 'model.roi_head.attributes'
+        self.attributes = ModuleDict({
+            name:
+            build_task_head(
+                name,
+                cfg,
+                where=where,
+                embed_dims=self.bbox_head[0].in_channels,
+                num_pred_layers=self.num_stages)
+            for name, cfg in (attributes or {}).items()
+        })
+        for name, head in self.attributes.items():
+            if not isinstance(head, AttributeHead):
+                raise InputError(
+                    f'{where}.{name}: {type(head).__name__} needs more than a '
+                    'query; choose the head of an attribute, such as '
+                    'GenderHead')
 
     def decode(self, feats: Sequence[Tensor],
                rpn_results_list: InstanceList) -> List[Dict[str, Tensor]]:
@@ -102,7 +125,8 @@ class QueryPoseHead(SparseRoIHead):
             num_queries, 1), logits; ``bboxes`` (bs, num_queries, 4), xyxy in
             pixels of the input; ``mu`` and ``sigma`` (bs, num_queries, K, 2),
             relative to the box; ``keypoints`` (bs, num_queries, K, 2) in
-            pixels; ``keypoint_scores`` (bs, num_queries, K).
+            pixels; ``keypoint_scores`` (bs, num_queries, K); and the columns
+            of the attributes, such as ``genders`` (bs, num_queries).
         """
         stages = self._detect(feats, rpn_results_list)
         return [
@@ -112,9 +136,20 @@ class QueryPoseHead(SparseRoIHead):
                 mu=poses.mu,
                 sigma=poses.sigma,
                 keypoints=from_box(poses.mu, stage.bboxes.detach()),
-                keypoint_scores=1 - poses.sigma.mean(-1))
-            for stage, poses in zip(stages, self._estimate(feats, stages))
+                keypoint_scores=1 - poses.sigma.mean(-1),
+                **self._read_attributes(number, stage.query))
+            for number, (stage, poses) in enumerate(
+                zip(stages, self._estimate(feats, stages)))
         ]
+
+    def _read_attributes(self, number: int,
+                         query: Tensor) -> Dict[str, Tensor]:
+        """Columns of the attributes, (bs, num_queries), of a stage."""
+        columns = {}
+        for head in self.attributes.values():
+            outputs = dict(logits=_logits(head, query, number))
+            columns.update(head.decode(outputs, {}, None))
+        return columns
 
     def _detect(self, feats: Sequence[Tensor],
                 rpn_results_list: InstanceList) -> List[Stage]:
@@ -188,7 +223,8 @@ class QueryPoseHead(SparseRoIHead):
 
         Maps and proposals are those of :meth:`decode`.
 
-        Returns: ``s0.loss_cls``, ``_bbox``, ``_iou``, ``_kpt``, of each stage.
+        Returns: ``s0.loss_cls``, ``_bbox``, ``_iou``, ``_kpt``, of each stage,
+            and the losses of the attributes.
         """
         gt_instances = [sample.gt_instances for sample in batch_data_samples]
         stages = self._detect(x, rpn_results_list)
@@ -210,6 +246,7 @@ class QueryPoseHead(SparseRoIHead):
         losses['loss_kpt'] = self._keypoint_loss(poses, boxes.detach(),
                                                  gt_instances, assignment,
                                                  place, num_persons)
+        losses.update(self._attribute_losses(stages, gt_instances, assignment))
         return {
             f's{stage}.{name}': weight * loss[stage]
             for stage, weight in enumerate(self.stage_loss_weights)
@@ -289,6 +326,21 @@ class QueryPoseHead(SparseRoIHead):
         loss = self.loss_kpt(mu, sigma, target, weight.to(mu.dtype))
         return layer_mean(loss, num_persons * self.num_keypoints)
 
+    def _attribute_losses(self, stages: Sequence[Stage],
+                          gt_instances: InstanceList,
+                          assignment: Assignment) -> Dict[str, Tensor]:
+        """Such as ``loss_gender``, (num_stages, ), of the matched persons."""
+        losses = {}
+        for head in self.attributes.values():
+            logits = torch.stack([
+                _logits(head, stage.query, number)
+                for number, stage in enumerate(stages)
+            ])
+            targets = [head.prepare_targets(gt, None) for gt in gt_instances]
+            losses.update(
+                head.loss(dict(logits=logits), targets, assignment, None))
+        return losses
+
     def predict(self,
                 x: Tuple[Tensor],
                 rpn_results_list: InstanceList,
@@ -302,9 +354,9 @@ class QueryPoseHead(SparseRoIHead):
             Persons of each image, best first, at most
             ``test_cfg.max_per_img``: ``bboxes``, ``scores`` (probability of a
             person times the mean score of its keypoints), ``labels``,
-            ``keypoints`` and ``keypoint_scores``; in pixels of the original
-            image if ``rescale``. Persons whose box is outside of the image are
-            left out.
+            ``keypoints`` and ``keypoint_scores``, in pixels of the original
+            image if ``rescale``, and the columns of the attributes. Persons
+            whose box is outside of the image are left out.
         """
         last = self.decode(x, rpn_results_list)[-1]
         scores = last['cls_scores'].squeeze(-1).sigmoid()
@@ -313,8 +365,12 @@ class QueryPoseHead(SparseRoIHead):
         results = []
         for image, sample in enumerate(batch_data_samples):
             best, kept = scores[image].topk(num_kept)
-            boxes = last['bboxes'][image, kept]
-            keypoints = last['keypoints'][image, kept]
+            persons = {
+                name: values[image, kept]
+                for name, values in last.items()
+                if name not in ('cls_scores', 'mu', 'sigma')
+            }
+            boxes, keypoints = persons['bboxes'], persons['keypoints']
             height, width = sample.img_shape[:2]
             if rescale:
                 factor = boxes.new_tensor(sample.scale_factor)
@@ -323,14 +379,19 @@ class QueryPoseHead(SparseRoIHead):
             # Keypoints may lie outside of the image, boxes may not.
             boxes = boxes.clamp(min=0).minimum(
                 boxes.new_tensor([width, height] * 2))
-            result = InstanceData(
+            persons.update(
                 bboxes=boxes,
                 scores=best,
                 labels=torch.zeros_like(kept),
-                keypoints=keypoints,
-                keypoint_scores=last['keypoint_scores'][image, kept])
+                keypoints=keypoints)
+            result = InstanceData(**persons)
             results.append(result[(boxes[:, 2:] > boxes[:, :2]).all(-1)])
         return results
+
+
+def _logits(head: AttributeHead, query: Tensor, stage: int) -> Tensor:
+    """What an attribute's branch of a stage says, (bs, num_queries, n)."""
+    return full_precision(head(query, None, stage)['logits'])
 
 
 def _ever_matched(assignment: Assignment,

@@ -155,12 +155,15 @@ class TaskHead(PredictionLayers, BaseModule):
         ]
 
 
-def build_task_head(name: str, cfg: dict, **defaults) -> TaskHead:
-    """Build the task of a name in ``model.bbox_head.task_heads``.
+def build_task_head(name: str,
+                    cfg: dict,
+                    where: str = 'model.bbox_head.task_heads',
+                    **defaults) -> TaskHead:
+    """Build the task of a name; ``where`` is the config key of all of them.
 
     Raises: InputError: If the config does not describe a task head.
     """
-    where = f'model.bbox_head.task_heads.{name}'
+    where = f'{where}.{name}'
     if not isinstance(cfg, dict) or 'type' not in cfg:
         raise InputError(f'{where} must be None or a dict with `type`, '
                          f'the name of a task head; got {cfg!r}')

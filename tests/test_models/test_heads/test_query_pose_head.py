@@ -5,12 +5,14 @@ import pytest
 import torch
 from mmcv.cnn.bricks.transformer import MultiheadAttention
 
+from mmhqnet.errors import InputError
 from mmhqnet.models.heads import QueryPoseLayer
 from mmhqnet.testing import tiny_querypose_config
 
 LIGHT = dict()
 FULL = dict(interact=True)
 BATCH_NORM = dict(norm_cfg=dict(type='BN'))
+ATTRIBUTES = dict(gender=dict(type='GenderHead'), age=dict(type='AgeHead'))
 VERSIONS = pytest.mark.parametrize(
     'version', [LIGHT, FULL, BATCH_NORM], ids=['light', 'full', 'batch_norm'])
 
@@ -18,8 +20,13 @@ VERSIONS = pytest.mark.parametrize(
 @pytest.fixture
 def build(build_model):
 
-    def build(version=LIGHT, num_stages=2, num_proposals=10, dtype=None):
+    def build(version=LIGHT,
+              num_stages=2,
+              num_proposals=10,
+              dtype=None,
+              attributes=None):
         cfg = tiny_querypose_config(num_stages, num_proposals, **version)
+        cfg.roi_head.attributes = attributes
         return build_model(cfg, dtype=dtype or torch.float64).train()
 
     return build
@@ -253,6 +260,76 @@ def test_results(build, make_sample, make_images):
     assert (persons.bboxes >= 0).all()
     assert (persons.bboxes <= torch.tensor([192., 128.] * 2)).all()
     assert (persons.bboxes[:, 2:] > persons.bboxes[:, :2]).all()
+
+
+@pytest.mark.parametrize('version, num_persons', [(LIGHT, (0, 0)),
+                                                  (FULL, (3, 1))])
+def test_attributes_learn(build, run, make_sample, version, num_persons):
+    samples = [
+        make_sample(number, seed=seed)
+        for seed, number in enumerate(num_persons)
+    ]
+    losses, gradients = run(build(version, attributes=ATTRIBUTES), samples)
+    assert_finite(losses, gradients)
+    for stage in range(2):
+        for name in ('gender', 'age'):
+            loss = losses[f's{stage}.loss_{name}']
+            assert (loss > 0) == any(num_persons)
+
+
+def test_attributes_are_those_of_the_matched_person(build, make_sample,
+                                                    make_images):
+    model = build(attributes=ATTRIBUTES)
+    head = model.roi_head
+    sample = make_sample(3)
+    persons = sample.gt_instances
+    persons.genders = torch.tensor([0, 1, -1])
+    with torch.no_grad():
+        feats = model.extract_feat(make_images([sample]))
+        stages = head._detect(feats, model.rpn_head.predict(feats, [sample]))
+
+    def losses(persons):
+        sample.gt_instances = persons
+        assignment = head._match(
+            *(torch.stack([getattr(stage, name) for stage in stages])
+              for name in ('cls_scores', 'bboxes')), [sample])
+        return head._attribute_losses(stages, [persons], assignment)
+
+    optimizer = torch.optim.Adam(head.attributes.parameters(), 0.1)
+    for _ in range(30):
+        optimizer.zero_grad()
+        sum(loss.sum() for loss in losses(persons).values()).backward()
+        optimizer.step()
+    learnt = losses(persons)['loss_gender']
+    assert learnt.shape == (2, ) and (learnt < 0.1).all()
+    turned = persons[[2, 0, 1]]
+    torch.testing.assert_close(losses(turned)['loss_gender'], learnt)
+    turned.genders = persons.genders
+    assert (losses(turned)['loss_gender'] > 1).all()
+
+
+def test_attributes_of_a_query_stay_with_it(build, make_sample, make_images):
+    model = build(attributes=ATTRIBUTES).eval()
+    samples = [make_sample(2), make_sample(2, seed=1)]
+    images = make_images(samples)
+    with torch.no_grad():
+        stage = model.decode(model.extract_feat(images), samples)[-1]
+        results = model.predict(images, samples)
+    for image, result in enumerate(results):
+        persons = result.pred_instances
+        queries = torch.cdist(
+            persons.keypoints.flatten(1),
+            stage['keypoints'][image].flatten(1)).argmin(1)
+        for column in ('genders', 'gender_scores', 'ages'):
+            assert torch.equal(persons[column], stage[column][image, queries])
+
+
+def test_queries_have_attributes_only(build):
+    message = r'model.roi_head.attributes.mask: MaskHead needs more'
+    with pytest.raises(InputError, match=message):
+        build(attributes=dict(mask=dict(type='MaskHead')))
+    with pytest.raises(InputError, match='model.roi_head.attributes.size: '):
+        build(attributes=dict(size=dict(type='SizeHead')))
 
 
 def test_dropout_of_others_does_not_leak(build, run, make_sample):

@@ -204,8 +204,9 @@ def test_training_step_of_hqnet(model, num_persons):
     assert 'd2.loss_rle_refine' in losses and 'd2.loss_oks_refine' in losses
 
 
-@pytest.mark.parametrize('box', [(8., 8., 8., 8.), (8., 8., -40., -40.)],
-                         ids=['outside of the image', 'without size'])
+@pytest.mark.parametrize(
+    'box', [(8., 8., 8., 8.), (8., 8., -40., -40.)],
+    ids=['outside of the image', 'without size'])
 def test_training_step_of_hqnet_with_bad_regions(model, box):
     """All persons at the lower right corner, as large as the image or dots."""
     with torch.no_grad():

@@ -1,4 +1,5 @@
 """The numbers of the released QueryPose (tests/data/parity/README.md)."""
+import contextlib
 import functools
 import json
 import re
@@ -18,7 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mmhqnet.checkpoints.querypose import querypose_name
 from mmhqnet.models.heads.query_pose_head import Stage
 from mmhqnet.models.heads.query_pose_layer import PartPoses
-from mmhqnet.models.layers import to_box
+from mmhqnet.models.layers import RegionExtractor, to_box
 from mmhqnet.registry import MODELS
 from mmhqnet.testing import tiny_querypose_config
 from mmhqnet.utils.checkpoint import convert_querypose
@@ -99,7 +100,23 @@ def build(version, num_stages):
     return model
 
 
+@contextlib.contextmanager
+def watch(**modules):
+    """What goes into modules, (args, output) by name, while they are used."""
+    seen = {}
+    hooks = [
+        module.register_forward_hook(lambda _, args, output, name=name: seen.
+                                     update({name: (args, output)}))
+        for name, module in modules.items()
+    ]
+    yield seen
+    for hook in hooks:
+        hook.remove()
+
+
 def assert_equal(ours, reference, rtol=1e-9, name=''):
+    if reference.dtype == torch.float32:  # rounded for size
+        rtol = max(rtol, 1e-6)
     ours, reference = ours.detach(), reference.to(ours.dtype)
     assert ours.shape == reference.shape, name
     error = (ours - reference).abs().max() / reference.abs().max()
@@ -183,16 +200,35 @@ def test_layer(version):
     for inputs in (regions, query, part_query):
         inputs.requires_grad_()
     layer = model.roi_head.pose_layers[0]
-    seen = {}
     parts = layer.parts
-    for name, module in (('spegm', parts.embedding), ('sim', parts.iteration),
-                         ('after_attention', parts.attention_norm)):
-        module.register_forward_hook(
-            lambda *args, name=name: seen.update({name: args[-1]}))
-    poses = layer(regions, query, part_query.transpose(0, 1))
+    modules = dict(
+        tower=layer.convs,
+        attention=parts.embedding.attention,
+        spegm=parts.embedding,
+        sim=parts.iteration,
+        gates=parts.iteration.gates,
+        after_attention=parts.attention_norm)
+    if version == 'full':
+        modules['dynamic_conv'] = layer.interaction.dynamic_conv
+    with watch(**modules) as seen:
+        poses = layer(regions, query, part_query.transpose(0, 1))
 
-    for name, ours in (('part_query', poses.part_query), *seen.items()):
+    def check(ours, name):
+        """Parts come first in the release."""
         assert_equal(ours.transpose(0, 1), reference[name], name=name)
+
+    assert_equal(seen['tower'][1].mean(1), reference['tower_channel_mean'])
+    if version == 'full':
+        assert_equal(seen['dynamic_conv'][1], reference['dynamic_conv'])
+    # Of the first two persons, and the same in both versions.
+    assert_equal(seen['attention'][1][:2],
+                 stored('layer_light')['attention_logits'])
+    check(seen['spegm'][1], 'spegm')
+    check(seen['sim'][0][0], 'part_embedding')
+    check(seen['gates'][1].sigmoid().unflatten(-1, (2, -1)), 'gates')
+    check(seen['sim'][1], 'sim')
+    check(seen['after_attention'][1], 'after_attention')
+    check(poses.part_query, 'part_query')
     assert_equal(poses.query, reference['updated_inst_query'])
     assert_equal(poses.mu, reference['mu'])
     assert_equal(poses.sigma, reference['sigma'])
@@ -235,8 +271,12 @@ def test_first_stage(version, samples):
     feats = pyramid()
     head = model.roi_head
     kept = torch.tensor([[0, 4, 11], [1, 2, 19]])
+    proposals = model.rpn_head.predict(feats, samples)
+    assert_equal(
+        torch.stack([proposal.bboxes for proposal in proposals]),
+        reference['init_boxes_xyxy'])
     with torch.no_grad():
-        stages = head._detect(feats, model.rpn_head.predict(feats, samples))
+        stages = head._detect(feats, proposals)
         poses, = head._estimate(feats, stages, kept)
     assert_equal(stages[0].cls_scores, reference['stage_logits'][0])
     assert_equal(stages[0].bboxes, reference['stage_boxes'][0])
@@ -245,6 +285,16 @@ def test_first_stage(version, samples):
         assert_equal(
             getattr(poses, name),
             torch.stack([rows[inds] for rows, inds in zip(expected, kept)]))
+
+
+def test_levels_of_regions(version):
+    """Of the boxes that enter a stage."""
+    reference = stored(f'decoder_{version}')
+    boxes = torch.cat(
+        [reference['init_boxes_xyxy'][None], reference['stage_boxes'][:-1]])
+    levels = RegionExtractor().levels(boxes)
+    assert_array_equal(levels, reference['box_levels'])
+    assert set(levels.flatten().tolist()) == {0, 1, 2, 3}
 
 
 @pytest.fixture
@@ -285,27 +335,35 @@ def tiny_head(version, monkeypatch):
     return head
 
 
-def test_result(version, samples, tiny_head):
+def assert_results_equal(results, version, rtol=1e-9):
     reference = stored(f'decoder_{version}')
-    tiny_head.test_cfg = dict(max_per_img=100)
-    results = tiny_head.predict(None, None, samples, rescale=True)
     for image, result in enumerate(results):
         shown = reference[f'det{image}_nonempty']
         expected = {
             name: reference[f'det{image}_{name}'][shown]
             for name in ('scores', 'boxes', 'keypoints')
         }
-        assert_equal(result.scores, expected['scores'])
-        assert_equal(result.bboxes, expected['boxes'])
-        assert_equal(result.keypoints, expected['keypoints'][..., :2])
-        assert_equal(result.keypoint_scores, expected['keypoints'][..., 2])
+        assert_equal(result.scores, expected['scores'], rtol)
+        assert_equal(result.bboxes, expected['boxes'], rtol)
+        assert_equal(result.keypoints, expected['keypoints'][..., :2], rtol)
+        assert_equal(result.keypoint_scores, expected['keypoints'][..., 2],
+                     rtol)
+
+
+def test_result(version, samples, tiny_head):
+    tiny_head.test_cfg = dict(max_per_img=100)
+    results = tiny_head.predict(None, None, samples, rescale=True)
+    assert_results_equal(results, version)
 
 
 @pytest.mark.parametrize('case', ['stable', 'switch'])
 def test_matching_and_losses(version, case, samples, tiny_head):
     reference = stored(f'train_{version}')
     add_persons(samples, version, case)
-    losses = tiny_head.loss(None, None, samples)
+    with watch(loss=tiny_head.loss_kpt) as seen:
+        losses = tiny_head.loss(None, None, samples)
+    *_, weight = seen['loss'][0]
+    assert_equal(weight.mean((1, 2, 3)), reference[f'{case}_v0_mask_fraction'])
     ours = torch.stack([
         torch.stack([losses[f's{stage}.loss_{name}'] for name in LOSSES])
         for stage in range(NUM_STAGES)
@@ -369,11 +427,13 @@ def test_flow_and_keypoint_loss():
 
 
 @pytest.mark.slow
-def test_all_stages(version, samples):
+def test_all_stages(version, samples, monkeypatch):
     """The whole cascade through the detector's public method."""
     reference = stored(f'decoder_{version}')
     model = build(version, NUM_STAGES).eval()
-    with torch.no_grad():
+    head = model.roi_head
+    with torch.no_grad(), watch(
+            first=head.pose_layers[0], last=head.pose_layers[-1]) as seen:
         stages = model.decode(pyramid(), samples)
     for ours, name in (('cls_scores', 'logits'), ('bboxes', 'boxes'),
                        ('mu', 'mu'), ('sigma', 'sigma')):
@@ -381,19 +441,36 @@ def test_all_stages(version, samples):
             torch.stack([stage[ours] for stage in stages]),
             reference[f'stage_{name}'], 1e-7, name)
 
+    # Queries before and after poses, and part queries, of three proposals.
+    (_, query, _), first = seen['first']
+    last = seen['last'][1]
+    for ours, name in ((query, 'stage0_inst_query_before_pose'),
+                       (first.query, 'stage0_inst_query')):
+        ours = ours.unflatten(0, (2, -1))
+        assert_equal(ours[:, :3], reference[name], name=name)
+    for ours, name in ((first.part_query, 'stage0_part_query'),
+                       (last.part_query, 'stage5_part_query')):
+        ours = ours.unflatten(0, (2, -1)).movedim(2, 0)  # parts first
+        assert_equal(ours[:, :, :3], reference[name], name=name)
+
+    monkeypatch.setattr(head, 'decode', lambda *args: stages)
+    results = head.predict(None, None, samples, rescale=True)
+    assert_results_equal(results, version, 1e-7)
+
 
 @pytest.mark.slow
-def test_training_step(version, samples):
+@pytest.mark.parametrize('case', ['stable', 'switch'])
+def test_training_step(version, case, samples):
     """Gradients of all stages together; batch norm in evaluation mode."""
     reference = stored(f'train_{version}')
     model = build(version, NUM_STAGES).eval()
     model.zero_grad()
     feats = pyramid()
-    add_persons(samples, version, 'switch')
+    add_persons(samples, version, case)
     losses = model.roi_head.loss(feats, model.rpn_head.predict(feats, samples),
                                  samples)
     total = sum(losses.values())
-    assert_equal(total, reference['switch_v0_total'], 1e-6)
+    assert_equal(total, reference[f'{case}_v0_total'], 1e-6)
     total.backward()
     assert_gradients_equal(model, reference['grad_norm_keys'],
-                           reference['switch_v0_grad_norms'], 2e-6)
+                           reference[f'{case}_v0_grad_norms'], 2e-6)

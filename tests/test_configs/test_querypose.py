@@ -1,4 +1,5 @@
 """Configs of QueryPose: versions, backbones, skeletons."""
+import re
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmhqnet.models.pose_refiners import PartQueryRefiner
-from mmhqnet.registry import MODELS
+from mmhqnet.registry import METRICS, MODELS
 
-CONFIGS = Path(__file__).parents[2] / 'configs/querypose'
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / 'configs/querypose'
 PATHS = sorted(CONFIGS.glob('querypose*_8xb2-*.py'))
 
 
@@ -85,3 +87,25 @@ def test_refinement_of_hqnet(name):
     with torch.device('meta'):
         model = MODELS.build(config.model)
     assert isinstance(model.bbox_head.task_heads.pose.refine, PartQueryRefiner)
+
+
+SHOWN = [
+    block for block in re.findall(
+        r'^```python\n(.*?)^```$', (ROOT / 'docs/querypose.md').read_text(),
+        flags=re.M | re.S) if 'roi_head' in block
+]
+
+
+@pytest.mark.parametrize('text', SHOWN)
+def test_what_the_documentation_shows(tmp_path, text):
+    toy = CONFIGS / 'querypose_toy_r18_1xb4_toy-unihuman.py'
+    (tmp_path / 'config.py').write_text(f"_base_ = '{toy}'\n{text}")
+    config = Config.fromfile(tmp_path / 'config.py')
+    init_default_scope(config.default_scope)
+    head = MODELS.build(config.model).roi_head
+    assert set(head.attributes) == set(
+        config.model.roi_head.get('attributes', ()))
+    assert len(head.pose_layers[0].pose.places) == head.num_keypoints
+    evaluator = config.val_evaluator.copy()
+    evaluator.pop('ann_file')
+    assert set(head.attributes) <= set(METRICS.build(evaluator).metrics)

@@ -363,7 +363,8 @@ def test_matching_and_losses(version, case, samples, tiny_head):
     with watch(loss=tiny_head.loss_kpt) as seen:
         losses = tiny_head.loss(None, None, samples)
     *_, weight = seen['loss'][0]
-    assert_equal(weight.mean((1, 2, 3)), reference[f'{case}_v0_mask_fraction'])
+    assert_equal(  # of float32, like the class loss of the release
+        weight.mean((1, 2, 3)), reference[f'{case}_v0_mask_fraction'], 1e-7)
     ours = torch.stack([
         torch.stack([losses[f's{stage}.loss_{name}'] for name in LOSSES])
         for stage in range(NUM_STAGES)

@@ -277,7 +277,7 @@ class HQNetHead(PredictionLayers, DINOHead):
         num_pos = normaliser(matched)
         return dict(
             loss_cls=layer_mean(
-                loss_cls.view(*logits.shape[:2], -1),
+                loss_cls.view(len(logits), -1),
                 normaliser(matched, sync=self.sync_cls_avg_factor)),
             loss_bbox=layer_mean(loss_bbox, num_pos),
             loss_iou=layer_mean(loss_iou, num_pos))

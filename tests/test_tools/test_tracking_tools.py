@@ -83,6 +83,13 @@ def test_all_trackers_get_the_same_detections(videos, checkpoint, tmp_path):
     assert rows['box-only model: SORT'] == rows['SORT']
 
 
+def test_trackers_of_another_detector(videos, checkpoint, tmp_path):
+    load = load_tool('analysis_tools/compare_trackers.py').load_detector
+    detector = load(
+        ROOT / 'configs/hqnet/hqnet_demo_r18_1xb4_toy-unihuman.py')
+    assert detector == Config.fromfile(CONFIG).model.detector
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['--num-videos', '0'], '--num-videos'),
     (['--max-persons', '1'], '--max-persons'),

@@ -25,6 +25,11 @@ def parse_args(argv=None):
     parser.add_argument(
         '--detector', required=True, help='checkpoint of the detector')
     parser.add_argument(
+        '--detector-config',
+        metavar='CONFIG',
+        help='config of the detector, if it is another than that of the first '
+        'config; it has to normalise images alike')
+    parser.add_argument(
         '--box-only',
         metavar='CHECKPOINT',
         help='also the queries of this model, trained on boxes alone, on the '
@@ -34,6 +39,15 @@ def parse_args(argv=None):
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     parser.set_defaults(launcher='none', work_dir=None)
     return parser.parse_args(argv)
+
+
+def load_detector(path):
+    """The model of a config, as a detector whose queries are tracked."""
+    from mmengine.config import Config
+    detector = Config.fromfile(path).model
+    del detector.data_preprocessor
+    detector.test_cfg = dict(detector.get('test_cfg', {}), with_queries=True)
+    return detector
 
 
 def detect(cfg, checkpoint):
@@ -108,6 +122,8 @@ def compare(args):
     from mmhqnet.registry import MODELS
 
     cfg = launch.load_config(args)
+    if args.detector_config:
+        cfg.model.detector = load_detector(args.detector_config)
     frames = detect(cfg, args.detector)
     rows = {
         name: score(frames, MODELS.build(tracker))

@@ -1,6 +1,6 @@
-# The toy model for two processes with a CPU core each. Learnt from random
-# weights, it has to find out early which person a prompt means: pixels ask
-# with their places, and the class counts for more.
+# The toy model for two CPU cores and half an hour. Learnt from random weights,
+# it has to find out early which person a prompt means: pixels ask with their
+# places, and the class counts for more.
 _base_ = './uniphd_toy_r18_1xb4_toy-refhuman.py'
 model = dict(
     num_queries=10,
@@ -11,7 +11,8 @@ model = dict(
         attributes=dict(
             age=dict(loss=dict(type='MeanVarianceLoss', loss_weight=0.35)))))
 
-max_iters = 3000
+max_iters = 2800
+train_dataloader = dict(batch_size=8)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
 optim_wrapper = dict(
     optimizer=dict(betas=(0.9, 0.99)))  # a short training, a short memory

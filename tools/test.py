@@ -59,6 +59,12 @@ def parse_args(argv=None):
         action='store_true',
         help='test-time augmentation with the tta_model and tta_pipeline of '
         'the config')
+    parser.add_argument(
+        '--dtype',
+        choices=['float32', 'bfloat16'],
+        default='float32',
+        help='bfloat16 saves time on processors that compute with it '
+        '(default: %(default)s)')
     # torch.distributed.launch passes the one or the other
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args(argv)
@@ -113,6 +119,7 @@ def test(args):
     from mmdet.evaluation import DumpDetResults
     from mmdet.utils import setup_cache_size_limit_of_dynamo
 
+    from mmhqnet.apis.model_options import Precision
     from mmhqnet.checkpoints import check_weights_fit
     from mmhqnet.utils.launch import (as_input_errors, build_runner,
                                       checked_start, load_config, no_empty_log)
@@ -131,7 +138,7 @@ def test(args):
         if args.out:
             runner.test_evaluator.metrics.append(
                 DumpDetResults(out_file_path=args.out))
-        runner.test()
+        Precision(args.dtype).test(runner)
 
 
 def main(argv=None):

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import torch.nn as nn
 from mmdet.apis import DetInferencer
-from mmdet.datasets.transforms import InferencerLoader
 from mmdet.registry import DATASETS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
@@ -27,24 +26,13 @@ from mmhqnet.structures.person_fields import fields_in
 from mmhqnet.tracking import FrameTracker
 
 from .ahead import ReadAhead, batches
+from .frame_pipeline import frame_pipeline
 from .model_options import Precision, choose_tasks, kept_persons_only
 from .prompted import Prompts, answer, check_prompt, with_prompts
 from .results import Persons
 from .sources import Frame, check_names, count_frames, read_frames
 
-IMAGE_LOADERS = ('LoadImageFromFile', 'LoadHumanImage')
-# What data sets bring: annotations and prompts.
-OF_DATA_SETS = ('LoadHumanAnnotations', 'LoadAnnotations', 'SamplePrompt')
 Prepared = Tuple[Frame, Optional[dict]]
-
-
-class FrameLoader(InferencerLoader):
-    """mmdet's ``InferencerLoader`` that keeps the name of an image."""
-
-    def transform(self, results: dict) -> dict:
-        """Take ``results['img']``."""
-        path = results['img_path']
-        return dict(super().transform(results), img_path=path)
 
 
 class HQNetInferencer(DetInferencer):
@@ -435,25 +423,7 @@ class HQNetInferencer(DetInferencer):
         model.dataset_meta.update(DATASETS.build(dataset).metainfo)
 
     def _init_pipeline(self, cfg) -> Compose:
-        """The test pipeline for images without annotations."""
-        steps = []
-        for step in cfg.test_dataloader.dataset.pipeline:
-            arguments = dict(step)
-            name = arguments.pop('type')
-            # In a config of the new style it is the class itself.
-            name = getattr(name, '__name__', name).rpartition('.')[2]
-            if name in IMAGE_LOADERS:
-                step = FrameLoader(**arguments)
-            elif 'meta_keys' in step:
-                step = dict(
-                    step,
-                    meta_keys=[
-                        k for k in step['meta_keys']
-                        if k not in ('img_id', 'instances')
-                    ])
-            if name not in OF_DATA_SETS:
-                steps.append(step)
-        return Compose(steps)
+        return frame_pipeline(cfg.test_dataloader.dataset.pipeline)
 
     def _init_visualizer(self, cfg):
         # Pictures go to files, not to the backends of a training run.

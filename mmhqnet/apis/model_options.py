@@ -4,6 +4,7 @@ from typing import ContextManager, Iterator, Optional, Sequence
 
 import torch
 from mmengine.config import Config
+from mmengine.runner import Runner
 from torch import nn
 
 from mmhqnet.errors import InputError
@@ -61,6 +62,17 @@ class Precision:
         """Compute with it while the context is open."""
         device = next(model.parameters()).device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.is_mixed)
+
+    def test(self, runner: Runner) -> None:
+        """Test a model with it."""
+        if not self.is_mixed:
+            runner.test()  # as its config says
+            return
+        self.prepare(runner.model)
+        # NOTE: MMEngine's name of any mixed precision, of the type around it.
+        runner.test_loop.fp16 = True
+        with self.of(runner.model):
+            runner.test()
 
 
 @contextmanager

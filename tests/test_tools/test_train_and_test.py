@@ -1,4 +1,5 @@
 """tools/train.py and tools/test.py, from the outside."""
+import json
 import os
 import pickle
 import re
@@ -16,6 +17,7 @@ import torch
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
 
+from mmhqnet.__main__ import main
 from mmhqnet.visualization import HumanLocalVisualizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +78,19 @@ def trained(options, tmp_path_factory):
     return work_dir
 
 
+@pytest.fixture
+def new_run(monkeypatch):
+    """Forgets the last run: MMEngine has one instance of each name."""
+
+    def forget():
+        for manager in (DefaultScope, HumanLocalVisualizer, MessageHub,
+                        MMLogger):
+            monkeypatch.setattr(manager, '_instance_dict', OrderedDict())
+
+    forget()
+    return forget
+
+
 def test_training_writes_checkpoint_config_and_log(trained):
     assert (trained / 'iter_2.pth').is_file()
     assert (trained / Path(CONFIG).name).is_file()
@@ -130,6 +145,37 @@ def test_test_writes_predictions_and_scores(trained, options, tmp_path):
             'ages'} <= set(predictions[0]['pred_instances'])
 
 
+@pytest.mark.parametrize('arguments, dtype',
+                         [([], torch.float32),
+                          (['--dtype', 'bfloat16'], torch.bfloat16)])
+def test_with_which_numbers_a_model_is_scored(new_run, trained, options,
+                                              tmp_path, arguments, dtype):
+    types = set()
+
+    def note(module, inputs, output):
+        if isinstance(module, torch.nn.Conv2d):
+            types.add(output.dtype)
+
+    with torch.nn.modules.module.register_module_forward_hook(note):
+        status = main([
+            'eval', CONFIG,
+            str(trained / 'iter_2.pth'), '--work-dir',
+            str(tmp_path), *arguments, *options
+        ])
+    assert status == 0 and types == {dtype}
+    assert not torch.is_autocast_enabled('cpu')
+    scores, = tmp_path.glob('*/*.json')
+    assert 0 <= json.loads(scores.read_text())['unihuman/box_AP'] <= 1
+
+
+@pytest.mark.fault
+def test_unknown_dtype(capfd):
+    assert main(['eval', CONFIG, 'x.pth', '--dtype', 'half']) == 2
+    *_, error = capfd.readouterr().err.splitlines()
+    assert "argument --dtype: invalid choice: 'half'" in error
+    assert 'float32' in error and 'bfloat16' in error
+
+
 @pytest.mark.parametrize('name', ['train.py', 'test.py'])
 def test_help_answers_at_once(name):
     """Neither torch nor the OpenMMLab stack is imported for it."""
@@ -150,14 +196,11 @@ def test_help_answers_at_once(name):
 
 
 @pytest.fixture
-def refusal(capfd, monkeypatch):
+def refusal(new_run, capfd):
     """Calls a tool here and returns the one line that it refuses with."""
 
     def refuse(name, *arguments):
-        for manager in (DefaultScope, HumanLocalVisualizer, MessageHub,
-                        MMLogger):
-            # one instance of each name per process, but each run needs its own
-            monkeypatch.setattr(manager, '_instance_dict', OrderedDict())
+        new_run()
         main = runpy.run_path(str(ROOT / 'tools' / name))['main']
         with pytest.raises(SystemExit) as end:
             main([str(argument) for argument in arguments])

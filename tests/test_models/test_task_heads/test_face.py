@@ -8,7 +8,6 @@ from mmdet.evaluation import bbox_overlaps
 from mmengine.optim import OptimWrapper
 
 from mmhqnet.errors import InputError
-from mmhqnet.models.matching import Assignment
 from mmhqnet.models.task_heads import FaceHead
 
 SHAPES = [(64, 96), (50, 77)]
@@ -24,19 +23,10 @@ def head(randomise):
 
 
 @pytest.fixture
-def samples(make_sample):
+def samples(samples):
     """The face of person 1 is not labelled."""
-    samples = [
-        make_sample(number, shape, canvas=(64, 96), seed=number)
-        for number, shape in zip((2, 3), SHAPES)
-    ]
     samples[0].gt_instances.face_valid[1] = False
     return samples
-
-
-@pytest.fixture
-def encoded(samples, make_encoded):
-    return make_encoded(samples)
 
 
 @pytest.fixture
@@ -46,16 +36,6 @@ def outputs():
     return dict(
         bboxes=torch.rand(*shape, 4, generator=generator).double(),
         cls_scores=torch.randn(*shape, 1, generator=generator).double())
-
-
-@pytest.fixture
-def assignment():
-    return Assignment(
-        query_inds=torch.tensor([[1, 4, 7, 8, 11], [0, 1, 6, 7, 9],
-                                 [2, 3, 8, 9, 10]]),
-        gt_inds=torch.tensor([[0, 1, 2, 3, 4], [1, 0, 4, 2, 3],
-                              [1, 0, 3, 4, 2]]),
-        pairs_per_image=[2, 3])
 
 
 def prepare(head, samples, encoded):

@@ -9,26 +9,12 @@ from mmdet.structures.mask import PolygonMasks
 from pycocotools import mask as mask_utils
 
 from mmhqnet.models.layers import uncertain_points
-from mmhqnet.models.matching import Assignment
 from mmhqnet.models.task_heads import MaskHead
 from mmhqnet.models.task_heads.mask import code_masks, draw_masks
 
 CANVAS = (64, 96)
 SHAPES = [(64, 96), (50, 77)]
 NUM_LAYERS, NUM_QUERIES, DIMS = 3, 6, 32
-
-
-@pytest.fixture
-def samples(make_sample):
-    return [
-        make_sample(number, shape, canvas=CANVAS, seed=number)
-        for number, shape in zip((2, 3), SHAPES)
-    ]
-
-
-@pytest.fixture
-def encoded(samples, make_encoded):
-    return make_encoded(samples)
 
 
 @pytest.fixture
@@ -44,17 +30,6 @@ def embeddings():
     generator = torch.Generator().manual_seed(1)
     return torch.randn(
         NUM_LAYERS, 2, NUM_QUERIES, DIMS, generator=generator).double() / 4
-
-
-@pytest.fixture
-def assignment():
-    """Different queries and orders in each layer."""
-    return Assignment(
-        query_inds=torch.tensor([[1, 4, 7, 8, 11], [0, 1, 6, 7, 9],
-                                 [2, 3, 8, 9, 10]]),
-        gt_inds=torch.tensor([[0, 1, 2, 3, 4], [1, 0, 4, 2, 3],
-                              [1, 0, 3, 4, 2]]),
-        pairs_per_image=[2, 3])
 
 
 def prepare(head, samples, encoded):

@@ -1,8 +1,6 @@
 """Poses: costs and losses against loops over queries and persons."""
 import math
-from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -10,9 +8,7 @@ from mmhqnet.errors import InputError
 from mmhqnet.models.losses import COCO_SIGMAS
 from mmhqnet.models.matching import Assignment
 from mmhqnet.models.task_heads import PoseHead
-from mmhqnet.structures.person_fields import FIELDS, Motion
 
-CANVAS = (64, 96)
 SHAPES = [(64, 96), (50, 77)]
 NUM_LAYERS, NUM_QUERIES, DIMS, K = 3, 6, 32, 17
 EPS = float(torch.finfo(torch.float32).eps)
@@ -34,28 +30,16 @@ def build(randomise, **kwargs):
     return randomise(head).double()
 
 
-VISIBILITY = dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=2.0)
-
-
 @pytest.fixture
 def head(randomise):
     return build(randomise)
 
 
 @pytest.fixture
-def samples(make_sample):
+def samples(samples):
     """Person 1 has no keypoints; coordinates of others are missing, too."""
-    samples = [
-        make_sample(number, shape, canvas=CANVAS, seed=number)
-        for number, shape in zip((2, 3), SHAPES)
-    ]
     samples[0].gt_instances.keypoints_visible[1] = 0
     return samples
-
-
-@pytest.fixture
-def encoded(samples, make_encoded):
-    return make_encoded(samples)
 
 
 @pytest.fixture
@@ -75,16 +59,6 @@ def box():
     return dict(
         queries=torch.randn(*shape, DIMS, generator=generator).double(),
         bboxes=torch.rand(*shape, 4, generator=generator).double())
-
-
-@pytest.fixture
-def assignment():
-    return Assignment(
-        query_inds=torch.tensor([[1, 4, 7, 8, 11], [0, 1, 6, 7, 9],
-                                 [2, 3, 8, 9, 10]]),
-        gt_inds=torch.tensor([[0, 1, 2, 3, 4], [1, 0, 4, 2, 3],
-                              [1, 0, 3, 4, 2]]),
-        pairs_per_image=[2, 3])
 
 
 def prepare(head, samples, encoded):
@@ -371,147 +345,6 @@ def test_predict(randomise, encoded, samples, rescale, refine):
         torch.testing.assert_close(result['keypoints'], expected)
         assert result['keypoint_scores'].equal(logits[image].sigmoid().expand(
             4, K))
-
-
-def test_visibility_loss_naive(randomise, samples, encoded, outputs,
-                               assignment):
-    """Mean binary cross-entropy of labelled keypoints; others do not learn."""
-    head = build(randomise, visibility=VISIBILITY)
-    logits = torch.randn(NUM_LAYERS, 2, NUM_QUERIES, K).double()
-    logits.requires_grad_()
-    loss = head.loss(
-        dict(outputs, visibility=logits), prepare(head, samples, encoded),
-        assignment, encoded)['loss_kpt_vis']
-    loss.sum().backward()
-    flags = torch.cat(
-        [sample.gt_instances.keypoints_visible for sample in samples])
-    for layer in range(NUM_LAYERS):
-        terms = []
-        learning = torch.zeros(2 * NUM_QUERIES, K, dtype=torch.bool)
-        for query, person in zip(assignment.query_inds[layer],
-                                 assignment.gt_inds[layer]):
-            seen = logits[layer].flatten(0, 1)[query].sigmoid()
-            terms += [
-                -math.log(p if flag == 2 else 1 - p)
-                for p, flag in zip(seen.tolist(), flags[person]) if flag > 0
-            ]
-            learning[query] = flags[person] > 0
-        assert loss[layer].item() == pytest.approx(2 * sum(terms) / len(terms))
-        assert logits.grad[layer].flatten(0, 1).bool().equal(learning)
-
-
-def test_visibility_leaves_all_else_alone(randomise, samples, encoded, outputs,
-                                          assignment):
-    plain, head = (
-        build(randomise, visibility=visibility)
-        for visibility in (None, VISIBILITY))
-    assert {
-        name.split('.')[0]
-        for name in head.state_dict().keys() - plain.state_dict().keys()
-    } == {'visibility_branches'}
-    head.load_state_dict(plain.state_dict(), strict=False)
-    seen = torch.zeros(NUM_LAYERS, 2, NUM_QUERIES, K).double()
-    targets = prepare(head, samples, encoded)
-    losses = head.loss(
-        dict(outputs, visibility=seen), targets, assignment, encoded)
-    assert losses.pop('loss_kpt_vis').shape == (NUM_LAYERS, )
-    expected = plain.loss(outputs, targets, assignment, encoded)
-    assert losses.keys() == expected.keys()
-    assert all(losses[name].equal(loss) for name, loss in expected.items())
-
-
-@pytest.mark.parametrize('refine', [None, 'PartQueryRefiner'])
-def test_visibility_is_predicted_beside_the_scores(randomise, encoded, refine):
-    if refine:
-        refine = dict(type=refine, num_stages=1)
-    plain, head = (
-        build(randomise, refine=refine, visibility=visibility).eval()
-        for visibility in (None, VISIBILITY))
-    plain.load_state_dict(head.state_dict(), strict=False)
-    query, reference = torch.rand(2, 4, DIMS).double(), torch.rand(2, 4, 4)
-    box = dict(queries=query, bboxes=torch.rand(2, 4, 4).double())
-    outputs = head(query, reference.double(), 1)
-    decoded = head.decode(outputs, box, encoded)
-    assert decoded.pop('keypoints_visible').equal(
-        outputs.pop('visibility').sigmoid())
-    expected = plain.decode(outputs, box, encoded)
-    assert decoded.keys() == expected.keys()
-    assert all(decoded[name].equal(value) for name, value in expected.items())
-
-
-def test_visibility_of_a_mirror_image(randomise, samples, encoded):
-    """A left hand is visible where the right one was."""
-    head = build(randomise, visibility=VISIBILITY)
-    persons = samples[1].gt_instances
-    pose = FIELDS['pose']
-    pose = replace(pose, flip_indices=tuple(reversed(range(K))))
-    size = SHAPES[1][::-1]
-    mirror = np.array([[-1., 0, size[0]], [0, 1, 0], [0, 0, 1]])
-    before = head.prepare_targets(persons, encoded[1])
-    columns = pose.move(
-        {name: persons[name].numpy()
-         for name in pose.gt_columns},
-        Motion(mirror, size, True, np.ones(len(persons))))
-    for name, values in columns.items():
-        persons.set_field(torch.from_numpy(values), name)
-    after = head.prepare_targets(persons, encoded[1])
-    assert before.visible.any() and not before.visible.all()
-    assert after.visible.equal(before.visible.flip(1))
-
-
-def test_visibility_of_images_without_persons(randomise, make_sample,
-                                              make_encoded):
-    """Every parameter has a gradient, as data-parallel training needs it."""
-    head = build(randomise, visibility=VISIBILITY)
-    sample = make_sample(0)
-    encoded = make_encoded([sample])
-    layers = [
-        head(
-            torch.rand(1, NUM_QUERIES, DIMS).double(),
-            torch.rand(1, NUM_QUERIES, 4).double(), layer)
-        for layer in range(NUM_LAYERS)
-    ]
-    nobody = torch.zeros(NUM_LAYERS, 0, dtype=torch.long)
-    loss = head.loss(
-        {
-            name: torch.stack([layer[name] for layer in layers])
-            for name in layers[0]
-        }, prepare(head, [sample], encoded), Assignment(nobody, nobody, [0]),
-        encoded)['loss_kpt_vis']
-    loss.sum().backward()
-    assert not loss.any()
-    for parameter in head.visibility_branches.parameters():
-        assert parameter.grad is not None and not parameter.grad.any()
-
-
-def test_visibility_is_learnt(randomise, make_sample, make_encoded):
-    """Whatever a query says in its first number, in all layers."""
-    head = build(randomise, visibility=VISIBILITY, refine=None, heatmap=None)
-    sample = make_sample(4)
-    encoded = make_encoded([sample])
-    query = torch.randn(1, 4, DIMS).double()
-    flags = torch.where(query[0, :, :1] > query[0, :, 0].median(), 2., 1.)
-    sample.gt_instances.keypoints_visible = flags.expand(-1, K)
-    targets = prepare(head, [sample], encoded)
-    pairs = torch.arange(4).expand(NUM_LAYERS, -1)
-    assignment = Assignment(pairs, pairs, [4])
-    optimizer = torch.optim.Adam(head.visibility_branches.parameters(), 0.02)
-    for _ in range(30):
-        layers = [
-            head(query,
-                 torch.zeros(1, 4, 4).double(), layer)
-            for layer in range(NUM_LAYERS)
-        ]
-        outputs = {
-            name: torch.stack([layer[name] for layer in layers])
-            for name in layers[0]
-        }
-        loss = head.loss(outputs, targets, assignment, encoded)['loss_kpt_vis']
-        optimizer.zero_grad()
-        loss.sum().backward()
-        optimizer.step()
-    seen = outputs['visibility'][:, 0] > 0
-    assert seen.equal((flags == 2).expand_as(seen))
 
 
 def test_five_keypoints(randomise, make_sample, make_encoded):

@@ -1,7 +1,7 @@
 # DINO on drawn people. mmdet's has 256 channels, whatever is asked for.
 _base_ = [
-    '../_base_/models/dino_r50.py', '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
+    '../_base_/models/dino-cascade_r50.py', '../_base_/datasets/toy_unihuman.py',
+    '../_base_/toy_runtime.py'
 ]
 
 ffn = dict(feedforward_channels=512)
@@ -22,8 +22,3 @@ model = dict(
         test_cfg=dict(max_per_img=30)))
 val_evaluator = dict(metric='box')
 test_evaluator = val_evaluator
-
-default_hooks = dict(
-    checkpoint=dict(
-        by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
-log_processor = dict(by_epoch=False)

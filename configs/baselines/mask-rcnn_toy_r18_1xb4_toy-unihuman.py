@@ -1,7 +1,7 @@
 # Mask R-CNN on drawn people.
 _base_ = [
     '../_base_/models/mask-rcnn_r50.py', '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
+    '../_base_/toy_runtime.py'
 ]
 
 extractor = dict(out_channels=64)
@@ -26,8 +26,3 @@ model = dict(
         test_cfg=dict(rpn=dict(max_per_img=200))))
 val_evaluator = dict(metric=['box', 'mask'])
 test_evaluator = val_evaluator
-
-default_hooks = dict(
-    checkpoint=dict(
-        by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
-log_processor = dict(by_epoch=False)

@@ -2,7 +2,7 @@
 _base_ = [
     '../_base_/models/mask2former_r50.py',
     '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
+    '../_base_/toy_runtime.py'
 ]
 
 attention = dict(embed_dims=128)
@@ -36,8 +36,3 @@ model = dict(
         test_cfg=dict(max_per_image=30)))
 val_evaluator = dict(metric=['box', 'mask'])
 test_evaluator = val_evaluator
-
-default_hooks = dict(
-    checkpoint=dict(
-        by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
-log_processor = dict(by_epoch=False)

@@ -2,7 +2,7 @@
 _base_ = [
     '../_base_/models/hqnet-lite-s_mobilenetv2.py',
     '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
+    '../_base_/toy_runtime.py'
 ]
 model = dict(
     num_queries=30,
@@ -18,9 +18,5 @@ model = dict(
     dn_cfg=dict(group_cfg=dict(num_dn_queries=20)),
     test_cfg=dict(max_per_img=30))
 
-default_hooks = dict(
-    logger=dict(interval=25),
-    checkpoint=dict(
-        by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
-log_processor = dict(by_epoch=False)
+default_hooks = dict(logger=dict(interval=25))
 visualizer = dict(min_side=480)  # labels on small images stay readable

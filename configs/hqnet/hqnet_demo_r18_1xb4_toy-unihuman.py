@@ -31,14 +31,6 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
 optim_wrapper = dict(
     # a short training, a short memory
     optimizer=dict(lr=0.0016, betas=(0.9, 0.99)))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=100,
-        end=max_iters,
-        eta_min=0)
-]
+_base_.param_scheduler[1].end = max_iters
 default_hooks = dict(checkpoint=dict(interval=max_iters))
 custom_hooks = [dict(type='ProgressHook'), dict(type='PreviewHook')]

@@ -1,7 +1,7 @@
 # The whole method, small enough to learn drawn people on a CPU in minutes.
 _base_ = [
     '../_base_/models/hqnet_r50.py', '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
+    '../_base_/toy_runtime.py'
 ]
 attention = dict(embed_dims=128)
 ffn = dict(embed_dims=128, feedforward_channels=512)
@@ -56,9 +56,5 @@ model = dict(
         ])),
     test_cfg=dict(max_per_img=30))
 
-default_hooks = dict(
-    logger=dict(interval=25),
-    checkpoint=dict(
-        by_epoch=False, interval={{_base_.max_iters}}, max_keep_ckpts=1))
-log_processor = dict(by_epoch=False)
+default_hooks = dict(logger=dict(interval=25))
 visualizer = dict(min_side=480)  # labels on small images stay readable

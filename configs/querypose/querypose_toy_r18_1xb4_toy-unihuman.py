@@ -1,7 +1,7 @@
 # QueryPose, small enough to learn drawn people on a CPU in minutes.
 _base_ = [
     '../_base_/models/querypose_r50.py', '../_base_/datasets/toy_unihuman.py',
-    '../_base_/schedules/schedule_toy.py', '../_base_/default_runtime.py'
+    '../_base_/toy_runtime.py'
 ]
 dims = 128
 num_stages = 3
@@ -42,9 +42,5 @@ model = dict(
 val_evaluator = dict(metric=['box', 'pose'])
 test_evaluator = val_evaluator
 optim_wrapper = dict(optimizer=dict(lr=7e-4))
-default_hooks = dict(
-    logger=dict(interval=25),
-    checkpoint=dict(
-        by_epoch=False, interval=_base_.max_iters, max_keep_ckpts=1))
-log_processor = dict(by_epoch=False)
+default_hooks = dict(logger=dict(interval=25))
 visualizer = dict(min_side=480)  # labels on small images stay readable

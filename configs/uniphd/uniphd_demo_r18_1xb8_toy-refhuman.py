@@ -16,13 +16,5 @@ train_dataloader = dict(batch_size=8)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
 optim_wrapper = dict(
     optimizer=dict(betas=(0.9, 0.99)))  # a short training, a short memory
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=100,
-        end=max_iters,
-        eta_min=0)
-]
+_base_.param_scheduler[1].end = max_iters
 default_hooks = dict(checkpoint=dict(interval=max_iters // 4))

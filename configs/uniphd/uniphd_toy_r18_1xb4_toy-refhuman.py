@@ -2,7 +2,7 @@
 # and age.
 _base_ = [
     '../_base_/models/uniphd_swin-t.py', '../_base_/datasets/toy_refhuman.py',
-    '../_base_/schedules/schedule_100e.py', '../_base_/default_runtime.py'
+    '../_base_/toy_runtime.py'
 ]
 model = dict(
     num_queries=6,
@@ -51,28 +51,9 @@ model = dict(
             gender=dict(type='GenderHead'), age=dict(type='AgeHead'))))
 
 max_iters = 4000
-train_cfg = dict(
-    _delete_=True,
-    type='IterBasedTrainLoop',
-    max_iters=max_iters,
-    val_interval=max_iters)
-optim_wrapper = dict(
-    optimizer=dict(lr=0.0005, fused=True),
-    clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(
-        custom_keys=dict(
-            backbone=dict(lr_mult=1.0), sampling_offsets=dict(lr_mult=0.1))))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=False,
-        begin=100,
-        end=max_iters,
-        eta_min=0)
-]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(optimizer=dict(lr=0.0005))
+_base_.param_scheduler[1].end = max_iters
+auto_scale_lr = dict(base_batch_size=16, enable=False)
 default_hooks = dict(
-    logger=dict(interval=25),
-    checkpoint=dict(by_epoch=False, interval=max_iters, max_keep_ckpts=1))
-log_processor = dict(by_epoch=False)
-randomness = dict(seed=0)
+    logger=dict(interval=25), checkpoint=dict(interval=max_iters))

@@ -1,28 +1,16 @@
 # mmdet's Faster R-CNN with a feature pyramid, for persons alone.
+_base_ = './resnet50.py'
+
 model = dict(
+    _delete_=True,
     type='PersonCascade',
     data_preprocessor=dict(
-        type='DetDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_mask=True,
-        pad_size_divisor=32),
+        _base_.model.data_preprocessor, pad_mask=True, pad_size_divisor=32),
     detector=dict(
         type='FasterRCNN',
         backbone=dict(
-            type='ResNet',
-            depth=50,
-            num_stages=4,
-            out_indices=(0, 1, 2, 3),
-            frozen_stages=1,
-            norm_cfg=dict(type='BN', requires_grad=True),
-            norm_eval=True,
-            style='pytorch',
-            init_cfg=dict(
-                type='Pretrained',
-                checkpoint='https://download.pytorch.org/models/'
-                'resnet50-0676ba61.pth')),
+            _base_.model.backbone,
+            norm_cfg=dict(type='BN', requires_grad=True)),
         neck=dict(
             type='FPN',
             in_channels=[256, 512, 1024, 2048],

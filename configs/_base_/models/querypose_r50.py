@@ -1,27 +1,10 @@
 # QueryPose, NeurIPS 2022, full version: Sparse R-CNN with a pose per stage.
+_base_ = './resnet50.py'
+
 num_stages = 6
 model = dict(
     type='QueryPose',
-    data_preprocessor=dict(
-        type='DetDataPreprocessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_size_divisor=32),
-    backbone=dict(
-        type='ResNet',
-        depth=50,
-        num_stages=4,
-        out_indices=(0, 1, 2, 3),
-        frozen_stages=1,
-        norm_cfg=dict(type='BN', requires_grad=False),
-        norm_eval=True,
-        style='pytorch',
-        init_cfg=dict(
-            type='Pretrained',
-            # what torchvision://resnet50 stands for, without torchvision
-            checkpoint='https://download.pytorch.org/models/'
-            'resnet50-0676ba61.pth')),
+    data_preprocessor=dict(pad_size_divisor=32),
     neck=dict(
         type='FPN',
         in_channels=[256, 512, 1024, 2048],

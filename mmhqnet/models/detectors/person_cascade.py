@@ -10,6 +10,8 @@ from torch import Tensor
 
 from mmhqnet.registry import MODELS
 
+from ..prediction_layers import full_precision
+
 
 @MODELS.register_module()
 class PersonCascade(BaseDetector):
@@ -90,6 +92,9 @@ class PersonCascade(BaseDetector):
                         model.cut(image, regions), regions / factors)
                     for column, values in columns.items():
                         persons.set_field(values, column)
+            # NOTE mmdet's heads answer in the numbers of mixed precision.
+            for field, values in persons.items():
+                persons.set_field(full_precision(values), field)
             sample.pred_instances = persons
         return samples
 

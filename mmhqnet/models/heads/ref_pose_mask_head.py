@@ -19,6 +19,7 @@ from ..layers import InstanceMaskHead, build_mlp, move_joints, with_centre
 from ..losses import (COCO_SIGMAS, ReferredPersons, group_focal_loss,
                       normaliser, pair_losses, referred_persons)
 from ..matching import Assignment
+from ..prediction_layers import full_precision
 
 Outputs = Dict[str, Tensor]
 
@@ -149,7 +150,8 @@ class RefPoseMaskHead(BaseModule):
             tokens: (bs, n, dim).
             centres: Logits of normalised x, y, (bs, n, 2).
         """
-        steps = self.enc_kpt_branch(tokens).unflatten(-1, (-1, 2))
+        steps = full_precision(self.enc_kpt_branch(tokens))
+        steps = steps.unflatten(-1, (-1, 2))
         return with_centre((centres[..., None, :] + steps).sigmoid())
 
     def forward_layer(self, hidden: Tensor, reference: Tensor,
@@ -234,7 +236,7 @@ class RefPoseMaskHead(BaseModule):
                                     hidden_states, references, board)
         for name, task in self.attributes.items():
             logits = [
-                task(hidden[..., 0, :], None, layer)
+                self._answer(task, hidden, layer)
                 for layer, hidden in enumerate(hidden_states)
             ]
             logits = {
@@ -348,21 +350,18 @@ class RefPoseMaskHead(BaseModule):
             ``keypoint_scores`` (n, K): the probability that the joint is in
             the picture; in pixels of the original image if ``rescale``.
         """
-        scores, kept = self._rank(self.cls_branches[-1](
-            hidden_states[-1][..., 0, :]))
+        logits = self.cls_branches[-1](hidden_states[-1][..., 0, :])
+        scores, kept = self._rank(full_precision(logits))
         index = kept[..., None, None]
         hidden, reference = (
             tensor.gather(1, index.expand(-1, -1, *tensor.shape[2:]))
             for tensor in (hidden_states[-1], references[-1]))
         outputs = self.forward_layer(hidden, reference, -1)
         masks = self.masks(hidden, reference, board)
-        instance = hidden[..., 0, :]
         attributes = [
             task.pack(
-                task.decode(
-                    task(instance, None,
-                         len(self.reg_branches) - 1), {}, None), scores, [],
-                rescale) for task in self.attributes.values()
+                task.decode(self._answer(task, hidden, -1), {}, None), scores,
+                [], rescale) for task in self.attributes.values()
         ]
         results = []
         for image, sample in enumerate(batch_data_samples):
@@ -383,6 +382,12 @@ class RefPoseMaskHead(BaseModule):
             for attribute in attributes:
                 results[-1].set_data(attribute[image])
         return results
+
+    @staticmethod
+    def _answer(task: nn.Module, hidden: Tensor, layer: int) -> Outputs:
+        """What an attribute head reads from the instance tokens."""
+        outputs = task(hidden[..., 0, :], None, layer)
+        return {name: full_precision(value) for name, value in outputs.items()}
 
     def _rank(self, logits: Tensor) -> Tuple[Tensor, Tensor]:
         """Scores and indices of the groups to return, (bs, n), best first."""

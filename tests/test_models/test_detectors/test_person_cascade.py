@@ -86,6 +86,33 @@ def test_persons_alone_in_the_pixels_of_the_photo(model):
     assert [len(persons) for persons in results[True]] == [2, 0, 1]
 
 
+def test_results_of_half_precision_become_float32(model, monkeypatch):
+    """NumPy, which evaluates them, does not know bfloat16."""
+    for part in (model.detector, model.crop_models['corners']):
+        predict = part.predict
+
+        def halved(*args, predict=predict, **kwargs):
+            results = predict(*args, **kwargs)
+            if isinstance(results, dict):
+                return {
+                    key: value.bfloat16()
+                    for key, value in results.items()
+                }
+            for sample in results:
+                persons = sample.pred_instances
+                persons.bboxes = persons.bboxes.bfloat16()
+                persons.scores = persons.scores.bfloat16()
+            return results
+
+        monkeypatch.setattr(part, 'predict', halved)
+    for sample in model.predict(*batch()):
+        persons = sample.pred_instances
+        assert persons.labels.dtype == torch.int64
+        for values in (persons.bboxes, persons.scores,
+                       *persons.get('corners', ())):
+            assert values.dtype == torch.float32
+
+
 def test_losses_by_name(model):
     images, samples = batch()
     losses = model.loss(images, samples)

@@ -66,6 +66,25 @@ def test_the_matched_group_is_the_best_one():
     assert assignment.query_inds[-1].tolist() == [4]
 
 
+def test_results_under_autocast_are_float32():
+    config = tiny_uniphd_config()
+    config['bbox_head']['attributes'] = dict(
+        gender=dict(type='GenderHead'), age=dict(type='AgeHead'))
+    model = build_model(config, torch.float32).eval()
+    sample = make_sample(1, img_shape=(64, 96), dtype=torch.float32)
+    sample.prompt = Point(30, 20)
+    images = make_images([sample], dtype=torch.float32)
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        result, = model.predict(images, [sample], rescale=False)
+    types = {
+        name: values.dtype
+        for name, values in result.pred_instances.items()
+        if values.is_floating_point()
+    }
+    assert {'bboxes', 'keypoints', 'ages', 'gender_scores'} <= types.keys()
+    assert set(types.values()) == {torch.float32}, types
+
+
 def test_masks_are_resized_as_logits():
     logits = torch.tensor([[[-1., 3.]]])
     mask, = resize_masks(logits, (1, 8))

@@ -1,6 +1,30 @@
 import pytest
+import torch
+from torch.overrides import TorchFunctionMode
 
+from mmhqnet.registry import MODELS
 from mmhqnet.toy.dataset import make_data_set
+
+
+class ReadableNumbers(TorchFunctionMode):
+    """Swin Transformers read their drop rates from a tensor."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if function is torch.linspace:
+            kwargs['device'] = 'cpu'
+        return function(*args, **kwargs)
+
+
+@pytest.fixture
+def build_weightless():
+    """Builds a model of any size without memory for its weights."""
+
+    def build(config):
+        with torch.device('meta'), ReadableNumbers():
+            return MODELS.build(config)
+
+    return build
 
 
 @pytest.fixture(scope='module')

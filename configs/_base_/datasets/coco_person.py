@@ -1,5 +1,7 @@
 # Persons of any file in COCO's format: their boxes, and masks and 17 keypoints
 # of those who have them. For photos of about 400 pixels.
+_base_ = './loaders.py'
+
 dataset_type = 'CocoUniHumanDataset'
 data_root = 'data/coco_person/'
 
@@ -34,7 +36,6 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=0,  # small images; the core is the network's
     persistent_workers=False,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
         type=dataset_type,
@@ -44,17 +45,13 @@ train_dataloader = dict(
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
     num_workers=0,
     persistent_workers=False,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='val.json',
         data_prefix=dict(img='images/'),
-        test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
 

@@ -1,5 +1,7 @@
 # COCO-UniHuman v1: person boxes, masks, 17 keypoints, gender and age.
 # Images are COCO's train2017 and val2017.
+_base_ = './loaders.py'
+
 dataset_type = 'CocoUniHumanDataset'
 data_root = 'data/coco/'
 backend_args = None
@@ -54,9 +56,6 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=1,  # on each of 16 GPUs
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
         type=dataset_type,
@@ -67,17 +66,11 @@ train_dataloader = dict(
         pipeline=train_pipeline,
         backend_args=backend_args))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/coco_unihuman_val_v1.json',
         data_prefix=dict(img='val2017/'),
-        test_mode=True,
         pipeline=test_pipeline,
         backend_args=backend_args))
 test_dataloader = val_dataloader

@@ -1,4 +1,6 @@
 # RefHuman: COCO's images with captions, points and scribbles.
+_base_ = './loaders.py'
+
 dataset_type = 'RefHumanDataset'
 data_root = 'data/refhuman/'
 backend_args = None
@@ -52,9 +54,6 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=4,  # on each of 4 GPUs
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
         type=dataset_type,
@@ -64,17 +63,11 @@ train_dataloader = dict(
         pipeline=train_pipeline,
         backend_args=backend_args))
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='RefHuman_val.json',
         data_prefix=dict(img='images/'),
-        test_mode=True,
         pipeline=test_pipeline,
         backend_args=backend_args))
 test_dataloader = val_dataloader

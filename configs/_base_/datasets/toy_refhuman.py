@@ -1,5 +1,7 @@
 # Drawn people with prompts, written by make_toy_unihuman.py and
 # make_prompts.py in tools/dataset_converters.
+_base_ = './loaders.py'
+
 dataset_type = 'RefHumanDataset'
 data_root = 'data/toy_unihuman/'
 scale = (96, 96)
@@ -27,7 +29,6 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=0,  # small images; every core is the network's
     persistent_workers=False,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -38,14 +39,11 @@ val_dataloader = dict(
     batch_size=4,
     num_workers=0,
     persistent_workers=False,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/toy_refhuman_val.json',
         data_prefix=dict(img='images/val/'),
-        test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
 

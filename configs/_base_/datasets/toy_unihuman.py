@@ -1,6 +1,8 @@
 # Drawn people in COCO-UniHuman format, written by
 # tools/dataset_converters/make_toy_unihuman.py. Everybody in the validation
 # set is labelled.
+_base_ = './loaders.py'
+
 dataset_type = 'CocoUniHumanDataset'
 data_root = 'data/toy_unihuman/'
 
@@ -25,7 +27,6 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=0,  # small images; every core is the network's
     persistent_workers=False,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -37,14 +38,11 @@ val_dataloader = dict(
     batch_size=4,
     num_workers=0,
     persistent_workers=False,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/toy_unihuman_val.json',
         data_prefix=dict(img='images/val/'),
-        test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
 

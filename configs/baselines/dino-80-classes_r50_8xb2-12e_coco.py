@@ -1,6 +1,7 @@
 # DINO for all classes of COCO, evaluated on persons (table A3).
 _base_ = [
-    '../_base_/models/dino-cascade_r50.py', '../_base_/datasets/coco_80-classes.py',
+    '../_base_/models/dino-cascade_r50.py',
+    '../_base_/datasets/coco_80-classes.py',
     '../_base_/schedules/schedule_12e.py', '../_base_/default_runtime.py'
 ]
 

@@ -1,7 +1,7 @@
 # DINO on drawn people. mmdet's has 256 channels, whatever is asked for.
 _base_ = [
-    '../_base_/models/dino-cascade_r50.py', '../_base_/datasets/toy_unihuman.py',
-    '../_base_/toy_runtime.py'
+    '../_base_/models/dino-cascade_r50.py',
+    '../_base_/datasets/toy_unihuman.py', '../_base_/toy_runtime.py'
 ]
 
 ffn = dict(feedforward_channels=512)

@@ -1,8 +1,7 @@
 # Mask2Former on drawn people.
 _base_ = [
     '../_base_/models/mask2former_r50.py',
-    '../_base_/datasets/toy_unihuman.py',
-    '../_base_/toy_runtime.py'
+    '../_base_/datasets/toy_unihuman.py', '../_base_/toy_runtime.py'
 ]
 
 attention = dict(embed_dims=128)

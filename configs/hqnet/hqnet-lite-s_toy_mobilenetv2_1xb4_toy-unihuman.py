@@ -1,8 +1,7 @@
 # HQNet-Lite on drawn people, for a comparison with hqnet_toy.
 _base_ = [
     '../_base_/models/hqnet-lite-s_mobilenetv2.py',
-    '../_base_/datasets/toy_unihuman.py',
-    '../_base_/toy_runtime.py'
+    '../_base_/datasets/toy_unihuman.py', '../_base_/toy_runtime.py'
 ]
 model = dict(
     num_queries=30,

@@ -6,8 +6,7 @@ model = dict(
     type='UniPHD',
     num_queries=20,
     data_preprocessor=dict(
-        pad_mask=True,
-        pad_size_divisor=16),  # masks double their size twice
+        pad_mask=True, pad_size_divisor=16),  # masks double their size twice
     neck=dict(
         type='ChannelMapper',
         in_channels=[512, 1024, 2048],

@@ -1,8 +1,5 @@
 """``mmhqnet COMMAND``, from the outside and from within."""
 import os
-import re
-import runpy
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -80,28 +77,3 @@ def test_as_a_process(folder):
     assert done.returncode == 2 and done.stdout == ''
     assert done.stderr.splitlines()[-1] == (
         'error: checkpoint /no/such.pth does not exist')
-
-
-PAGES = ('command_line.md', 'inference.md', 'uniphd.md')
-SHOWN = [
-    line for page in PAGES
-    for block in re.findall(r'^```bash\n(.*?)^```$', (ROOT / 'docs' /
-                                                      page).read_text(), re.M
-                            | re.S)
-    for line in block.replace('\\\n', ' ').splitlines()
-]
-
-
-@pytest.mark.parametrize('line', SHOWN)
-def test_shown_commands_have_options_that_exist(line):
-    program, name, *arguments = shlex.split(line)
-    if program == 'python':
-        path = ROOT / name
-    else:
-        assert program == 'mmhqnet' and name in available()
-        path = ROOT / 'tools' / COMMANDS[name].tool
-    tool = runpy.run_path(str(path))
-    args = tool['parse_args'](arguments)
-    for word in arguments:
-        if not word.startswith('--') and '=' not in word:
-            assert word in str(vars(args)), word

@@ -20,5 +20,7 @@ model = dict(
         pad_size_divisor=1),
     detector=detector,
     tracker=dict(type='HumanQueryTracker'))
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
 default_hooks = dict(
     visualization=dict(_delete_=True, type='TrackVisualizationHook'))

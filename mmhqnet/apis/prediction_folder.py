@@ -12,7 +12,7 @@ from mmhqnet.files import replacing
 from mmhqnet.visualization import Trails
 
 from .results import Persons
-from .sources import check_names, image_paths, is_video
+from .sources import check_names, check_range, image_paths, is_video
 
 LINES = 'persons.jsonl'
 
@@ -158,7 +158,13 @@ def predict_to_folder(inferencer,
         trail: Frames that the drawn trail of a tracked person lasts, 0 for
             none.
         **kwargs: Of :meth:`HQNetInferencer.stream`.
+
+    Raises: InputError: If an option or a source is at fault.
     """
+    check_range(every, start, stop)
+    if trail < 0:
+        raise InputError(f'trail={trail}: it must not be negative; 0 draws '
+                         'none')
     if out is None:
         for source in sources:
             yield from inferencer.stream(

@@ -68,15 +68,20 @@ def read_frames(source: Any,
 
     Raises: InputError: If there is nothing at all in the source.
     """
-    if every < 1 or start < 0 or (stop is not None and stop < 0):
-        raise InputError(f'every={every}, start={start}, stop={stop}: every '
-                         'must be at least 1, the others not negative')
+    check_range(every, start, stop)
     items = _items(source, itertools.count())
     try:
         for item in itertools.islice(items, start, stop, every):
             yield item()
     finally:
         items.close()
+
+
+def check_range(every: int, start: int, stop: Optional[int]) -> None:
+    """Raise :class:`InputError` if no frames are meant by these numbers."""
+    if every < 1 or start < 0 or (stop is not None and stop < 0):
+        raise InputError(f'every={every}, start={start}, stop={stop}: every '
+                         'must be at least 1, the others not negative')
 
 
 def count_frames(source: Any) -> Optional[int]:

@@ -148,3 +148,18 @@ def test_a_bad_source_leaves_no_empty_folder_behind(inferencer, tmp_path):
         next(
             predict_to_folder(inferencer, ['none.mp4'], str(tmp_path / 'out')))
     assert not (tmp_path / 'out' / 'persons.jsonl').exists()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize('options, message', [
+    (dict(trail=-3), 'trail=-3: .* 0 draws none'),
+    (dict(every=0), 'every=0'),
+    (dict(start=-1), 'start=-1'),
+    (dict(stop=-1), 'stop=-1'),
+])
+def test_options_at_fault_leave_nothing_behind(inferencer, video, tmp_path,
+                                               options, message):
+    for out in (str(tmp_path / 'out'), None):
+        with pytest.raises(InputError, match=message):
+            next(predict_to_folder(inferencer, [video], out, **options))
+    assert not (tmp_path / 'out').exists()

@@ -150,3 +150,18 @@ def test_track_names_a_config_without_a_tracker(tmp_path):
     config.write_text("model = dict(type='HQNet')\n")
     with pytest.raises(InputError, match='no model.tracker'):
         load_tool('track.py').load_tracker(str(config))
+
+
+def test_a_trail_of_the_future_is_refused(videos, checkpoint, tmp_path,
+                                          capsys):
+    with pytest.raises(SystemExit) as end:
+        load_tool('track.py').main([
+            str(videos / 'images/val/000000_toy'), '--config',
+            str(ROOT / 'configs/hqnet/hqnet_demo_r18_1xb4_toy-unihuman.py'),
+            '--checkpoint', checkpoint, '--out',
+            str(tmp_path / 'out'), '--trail', '-3'
+        ])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        'error: trail=-3: it must not be negative; 0 draws none')
+    assert not (tmp_path / 'out').exists()

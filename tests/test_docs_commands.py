@@ -63,6 +63,8 @@ SHORTER = {
     TOY,
     'python tools/dataset_converters/make_toy_unihuman.py ':
     TOY,
+    'python tools/analysis_tools/stream_costs.py ':
+    '--frames 8 --size 64 64',
     'python tools/dataset_converters/make_toy_videos.py ':
     '--num-videos 1 --num-frames 3 --image-size 96 64',
     'python tools/train.py configs/hqnet/hqnet_r50_16xb1-100e_coco-unihuman.py'

@@ -88,6 +88,8 @@ def test_trackers_of_another_detector(videos, checkpoint, tmp_path):
     detector = load(
         ROOT / 'configs/hqnet/hqnet_demo_r18_1xb4_toy-unihuman.py')
     assert detector == Config.fromfile(CONFIG).model.detector
+    with pytest.raises(InputError, match='none.py'):
+        load(str(ROOT / 'none.py'))
 
 
 @pytest.mark.parametrize('arguments, message', [

@@ -126,13 +126,12 @@ def check_tasks(where, path):
     Raises:
         InputError: If it has a task or a metric that nobody knows.
     """
-    from mmengine.config import Config
-
     from mmhqnet.errors import InputError
     from mmhqnet.evaluation.functional.tasks import metrics_of
     from mmhqnet.registry import MODELS
     from mmhqnet.structures.person_fields import resolve_fields
-    cfg = Config.fromfile(path)
+    from mmhqnet.utils.launch import read_config
+    cfg = read_config(path)
     heads = cfg.model.get('bbox_head', {}).get('task_heads') or {}
     for task, head in heads.items():
         if head is not None and MODELS.get(head.get('type', '')) is None:

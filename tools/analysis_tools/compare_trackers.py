@@ -43,8 +43,8 @@ def parse_args(argv=None):
 
 def load_detector(path):
     """The model of a config, as a detector whose queries are tracked."""
-    from mmengine.config import Config
-    detector = Config.fromfile(path).model
+    from mmhqnet.utils.launch import read_config
+    detector = read_config(path).model
     del detector.data_preprocessor
     detector.test_cfg = dict(detector.get('test_cfg', {}), with_queries=True)
     return detector

@@ -26,7 +26,8 @@ class CropAttributes(CropModel):
                  embed_dims: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.backbone = MODELS.build(backbone)
-        self.attributes = FeatureTasks(attributes, embed_dims)
+        self.attributes = FeatureTasks(attributes, 'CropAttributes.attributes',
+                                       embed_dims)
 
     def _features(self, crops: Tensor) -> Tensor:
         return self.backbone(crops)[-1].mean((2, 3))

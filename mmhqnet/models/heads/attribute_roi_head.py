@@ -25,7 +25,7 @@ class AttributeRoIHead(StandardRoIHead):
 
     def __init__(self, *, attributes: Mapping[str, dict], **kwargs) -> None:
         super().__init__(**kwargs)
-        self.attributes = FeatureTasks(attributes,
+        self.attributes = FeatureTasks(attributes, 'roi_head.attributes',
                                        self.bbox_head.fc_out_channels)
 
     def _features(self, x: Sequence[Tensor], boxes: List[Tensor]) -> Tensor:

@@ -20,7 +20,7 @@ from ..encoded_images import EncodedImages
 from ..losses import box_losses, layer_mean, normaliser
 from ..matching import Assignment, denoising_assignment
 from ..prediction_layers import PredictionLayers, full_precision
-from ..task_heads import build_task_head, to_pixels
+from ..task_heads import build_task_heads, to_pixels
 
 Outputs = Dict[str, Dict[str, Tensor]]
 Targets = Dict[str, Sequence[Any]]
@@ -46,15 +46,12 @@ class HQNetHead(PredictionLayers, DINOHead):
                  task_heads: Optional[Dict[str, Optional[dict]]] = None,
                  **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.task_heads = nn.ModuleDict({
-            name:
-            build_task_head(
-                name,
-                cfg,
+        self.task_heads = nn.ModuleDict(
+            build_task_heads(
+                task_heads,
+                'model.bbox_head.task_heads',
                 embed_dims=self.embed_dims,
-                num_pred_layers=self.num_pred_layers)
-            for name, cfg in (task_heads or {}).items() if cfg is not None
-        })
+                num_pred_layers=self.num_pred_layers))
 
     @property
     def num_pred_layers(self) -> int:

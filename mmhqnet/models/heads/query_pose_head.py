@@ -9,14 +9,13 @@ from mmengine.model import ModuleDict, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmhqnet.errors import InputError
 from mmhqnet.registry import MODELS, TASK_UTILS
 
 from ..layers import from_box, resolve_part_groups, to_box
 from ..losses import layer_mean, normaliser
 from ..matching import Assignment
 from ..prediction_layers import full_precision
-from ..task_heads import AttributeHead, build_task_head
+from ..task_heads import AttributeHead, build_attribute_heads
 from .query_pose_layer import PartPoses
 
 
@@ -52,8 +51,8 @@ class QueryPoseHead(SparseRoIHead):
             :class:`GenderHead`; each reads the queries of all stages.
         train_cfg: With ``assigner``, a :class:`HumanQueryAssigner`.
 
-    Raises: InputError: If ``part_groups`` is no partition of the keypoints, or
-        a head in ``attributes`` is not one of an attribute.
+    Raises: InputError: If ``part_groups`` is no partition of the keypoints;
+        see also :func:`build_attribute_heads`.
     """
 
     def __init__(self,
@@ -93,23 +92,12 @@ class QueryPoseHead(SparseRoIHead):
                 **pose_layer
             }) for _ in range(self.num_stages))
         self.loss_kpt = MODELS.build(loss_kpt)
-        where = 'model.roi_head.attributes'
-        self.attributes = ModuleDict({
-            name:
-            build_task_head(
-                name,
-                cfg,
-                where=where,
+        self.attributes = ModuleDict(
+            build_attribute_heads(
+                attributes,
+                'model.roi_head.attributes',
                 embed_dims=self.bbox_head[0].in_channels,
-                num_pred_layers=self.num_stages)
-            for name, cfg in (attributes or {}).items()
-        })
-        for name, head in self.attributes.items():
-            if not isinstance(head, AttributeHead):
-                raise InputError(
-                    f'{where}.{name}: {type(head).__name__} needs more than a '
-                    'query; choose the head of an attribute, such as '
-                    'GenderHead')
+                num_pred_layers=self.num_stages))
 
     def decode(self, feats: Sequence[Tensor],
                rpn_results_list: InstanceList) -> List[Dict[str, Tensor]]:

@@ -20,6 +20,7 @@ from ..losses import (COCO_SIGMAS, ReferredPersons, group_focal_loss,
                       normaliser, pair_losses, referred_persons)
 from ..matching import Assignment
 from ..prediction_layers import full_precision
+from ..task_heads import build_attribute_heads
 
 Outputs = Dict[str, Tensor]
 
@@ -123,12 +124,12 @@ class RefPoseMaskHead(BaseModule):
                                         2 * num_keypoints, 3)
         self.mask_head = InstanceMaskHead(
             embed_dims=embed_dims, **(mask_head or {}))
-        self.attributes = nn.ModuleDict({
-            name:
-            MODELS.build(
-                dict(cfg, embed_dims=embed_dims, num_pred_layers=num_layers))
-            for name, cfg in (attributes or {}).items() if cfg is not None
-        })
+        self.attributes = nn.ModuleDict(
+            build_attribute_heads(
+                attributes,
+                'model.bbox_head.attributes',
+                embed_dims=embed_dims,
+                num_pred_layers=num_layers))
 
     def init_weights(self) -> None:
         """Start with a low score, and with boxes and joints that stay put."""

@@ -1,6 +1,7 @@
 from .attribute import (AgeHead, AttributeHead, CategoryHead, GenderHead,
                         NumberHead)
-from .base import TaskHead, build_task_head, to_pixels
+from .base import TaskHead, to_pixels
+from .building import build_attribute_heads, build_task_heads
 from .face import FaceHead
 from .feature_tasks import FeatureTasks
 from .mask import MaskHead
@@ -8,6 +9,6 @@ from .pose import PoseHead
 
 __all__ = [
     'AgeHead', 'AttributeHead', 'CategoryHead', 'GenderHead', 'FaceHead',
-    'FeatureTasks', 'NumberHead', 'TaskHead', 'build_task_head', 'to_pixels',
-    'MaskHead', 'PoseHead'
+    'FeatureTasks', 'NumberHead', 'TaskHead', 'build_attribute_heads',
+    'build_task_heads', 'to_pixels', 'MaskHead', 'PoseHead'
 ]

@@ -6,9 +6,6 @@ from mmengine.model import BaseModule, ModuleList
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmhqnet.errors import InputError
-from mmhqnet.registry import MODELS
-
 from ..encoded_images import EncodedImages
 from ..matching import Assignment
 from ..prediction_layers import PredictionLayers
@@ -153,33 +150,6 @@ class TaskHead(PredictionLayers, BaseModule):
         return [
             dict(zip(decoded, values)) for values in zip(*decoded.values())
         ]
-
-
-def build_task_head(name: str,
-                    cfg: dict,
-                    where: str = 'model.bbox_head.task_heads',
-                    **defaults) -> TaskHead:
-    """Build the task of a name; ``where`` is the config key of all of them.
-
-    Raises: InputError: If the config does not describe a task head.
-    """
-    where = f'{where}.{name}'
-    if not isinstance(cfg, dict) or 'type' not in cfg:
-        raise InputError(f'{where} must be None or a dict with `type`, '
-                         f'the name of a task head; got {cfg!r}')
-    if name == 'box':
-        raise InputError(f'{where}: `box` is the name of the detection '
-                         'itself; give the task another one')
-    task_type = cfg['type']
-    cls = MODELS.get(task_type) if isinstance(task_type, str) else task_type
-    if not (isinstance(cls, type) and issubclass(cls, TaskHead)):
-        known = sorted(
-            key for key, module in MODELS.module_dict.items()
-            if isinstance(module, type) and issubclass(module, TaskHead))
-        raise InputError(
-            f'{where}: unknown task head {task_type!r}; choose one of '
-            f'{", ".join(known)}, or import your own in custom_imports')
-    return MODELS.build(dict(defaults, **cfg))
 
 
 def to_pixels(points: Tensor, img_metas: List[dict], rescale: bool) -> Tensor:

@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from ..matching import Assignment
-from .base import build_task_head
+from .building import build_attribute_heads
 
 
 class FeatureTasks(ModuleDict):
@@ -17,18 +17,17 @@ class FeatureTasks(ModuleDict):
 
     Args:
         heads: Configs of :class:`AttributeHead` by name.
+        where: Config key of all of them, for errors.
         embed_dims: Length C of a feature vector.
 
-    Raises: InputError: A config does not describe a task head.
+    Raises: InputError: See :func:`build_attribute_heads`.
     """
 
-    def __init__(self, heads: Mapping[str, dict], embed_dims: int) -> None:
-        super().__init__({
-            name:
-            build_task_head(
-                name, cfg, embed_dims=embed_dims, num_pred_layers=1)
-            for name, cfg in heads.items()
-        })
+    def __init__(self, heads: Mapping[str, dict], where: str,
+                 embed_dims: int) -> None:
+        super().__init__(
+            build_attribute_heads(
+                heads, where, embed_dims=embed_dims, num_pred_layers=1))
 
     def loss(self, features: Tensor,
              persons: Sequence[InstanceData]) -> Dict[str, Tensor]:

@@ -5,7 +5,6 @@ import pytest
 import torch
 from mmcv.cnn.bricks.transformer import MultiheadAttention
 
-from mmhqnet.errors import InputError
 from mmhqnet.models.heads import QueryPoseLayer
 from mmhqnet.testing import tiny_querypose_config
 
@@ -322,14 +321,6 @@ def test_attributes_of_a_query_stay_with_it(build, make_sample, make_images):
             stage['keypoints'][image].flatten(1)).argmin(1)
         for column in ('genders', 'gender_scores', 'ages'):
             assert torch.equal(persons[column], stage[column][image, queries])
-
-
-def test_queries_have_attributes_only(build):
-    message = r'model.roi_head.attributes.mask: MaskHead needs more'
-    with pytest.raises(InputError, match=message):
-        build(attributes=dict(mask=dict(type='MaskHead')))
-    with pytest.raises(InputError, match='model.roi_head.attributes.size: '):
-        build(attributes=dict(size=dict(type='SizeHead')))
 
 
 def test_dropout_of_others_does_not_leak(build, run, make_sample):

@@ -124,9 +124,9 @@ def test_new_task_takes_part_in_the_matching(config, data, build_model,
 def test_tasks_with_the_same_loss(config, data, build_model, make_images):
     """One would replace the other."""
     heads = config['bbox_head']['task_heads']
-    heads['sex'] = dict(heads['gender'])
+    heads['size'] = dict(heads['height'])
     model, samples = build_model(config), data['data_samples']
-    with pytest.raises(InputError, match="two tasks have a loss '.*gender'"):
+    with pytest.raises(InputError, match="two tasks have a loss '.*height'"):
         model.loss(make_images(samples), samples)
 
 

@@ -10,7 +10,8 @@ from mmhqnet.models.task_heads import FeatureTasks
 def tasks():
     torch.manual_seed(0)
     tasks = FeatureTasks(
-        dict(gender=dict(type='GenderHead'), age=dict(type='AgeHead')), 8)
+        dict(gender=dict(type='GenderHead'), age=dict(type='AgeHead')),
+        'attributes', 8)
     tasks.init_weights()
     return tasks
 

@@ -4,6 +4,8 @@ import functools
 import os
 import re
 import sys
+from pathlib import Path
+from typing import Union
 
 # What MMEngine puts before an error in the constructor of a registered class.
 _BUILD_PREFIX = re.compile(r'^(class `\w+` in \S+\.py: )+')
@@ -17,7 +19,7 @@ class InputError(ValueError):
     """
 
 
-def missing_file(what: str, path: str) -> InputError:
+def missing_file(what: str, path: Union[str, Path]) -> InputError:
     """The error for a file that is not there; suggests one that is."""
     folder, name = os.path.split(path)
     close = []
@@ -25,6 +27,12 @@ def missing_file(what: str, path: str) -> InputError:
         close = difflib.get_close_matches(name, os.listdir(folder or '.'), 1)
     hint = f'; did you mean {os.path.join(folder, close[0])}?' if close else ''
     return InputError(f'{what} {path} does not exist{hint}')
+
+
+def in_one_line(error: BaseException) -> str:
+    """Another library's error as ``type: first line of the message``."""
+    lines = str(error).strip().splitlines() or ['']
+    return f'{type(error).__name__}: {lines[0]}'
 
 
 def _innermost_line(error: InputError) -> str:

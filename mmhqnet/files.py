@@ -1,4 +1,4 @@
-"""JSON files; files and folders that are either whole or not there."""
+"""JSON and config files; files and folders that are whole or not there."""
 import json
 import os
 import shutil
@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, Optional, Union
 
-from mmhqnet.errors import InputError
+from mmengine.config import Config
+
+from mmhqnet.errors import InputError, in_one_line, missing_file
 
 
 def read_json(path: Union[str, Path], name: Optional[str] = None) -> Any:
@@ -29,6 +31,23 @@ def read_json(path: Union[str, Path], name: Optional[str] = None) -> Any:
     except ValueError as error:
         raise InputError(f'{name} is not JSON ({error}); download or convert '
                          'it again') from error
+
+
+def read_config(path: Union[str, Path]) -> Config:
+    """Read a config file.
+
+    Raises: InputError: It is missing or broken.
+    """
+    if not os.path.isfile(path):
+        raise missing_file('config', path)
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is a program, anything can happen
+        reason = in_one_line(error)
+        if 'mmhqnet/.mim' in reason:
+            reason += ('; with an editable install, set PYTHONPATH to the '
+                       'checkout')
+        raise InputError(f'config {path} cannot be read: {reason}') from error
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def run(args):
         int: 1 if it is too large to ship, else 0.
     """
     from mmhqnet.apis.shipping import ship
-    from mmhqnet.utils.launch import read_config
+    from mmhqnet.files import read_config
     name = '_'.join(
         part for part in Path(args.config).stem.split('_')
         if not part[0].isdigit())

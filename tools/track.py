@@ -88,20 +88,18 @@ def load_tracker(path):
     """A :class:`FrameTracker` as a config says, by default human queries.
 
     Raises:
-        InputError: If the config does not exist or has no tracker.
+        InputError: If the config is missing, broken or has no tracker.
     """
-    from mmengine.config import Config
-
     from mmhqnet.errors import InputError
+    from mmhqnet.files import read_config
     from mmhqnet.tracking import FrameTracker
     if path is None:
         return FrameTracker()
-    try:
-        return FrameTracker(Config.fromfile(path).model.tracker)
-    except (OSError, AttributeError) as error:
-        raise InputError(
-            f'config {path} does not exist or has no '
-            'model.tracker: use one of configs/tracking/') from error
+    tracker = read_config(path).get('model', {}).get('tracker')
+    if tracker is None:
+        raise InputError(f'config {path} has no model.tracker: use one of '
+                         'configs/tracking/')
+    return FrameTracker(tracker)
 
 
 def run(args):

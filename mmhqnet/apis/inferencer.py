@@ -19,8 +19,8 @@ import mmhqnet.models  # noqa: F401  registers HQNet
 import mmhqnet.visualization  # noqa: F401  registers the visualizer
 from mmhqnet.checkpoints import (check_weights_fit, notice, read_checkpoint,
                                  shipped_model, stored_config, without_wrapper)
-from mmhqnet.errors import InputError, missing_file
-from mmhqnet.files import write_json
+from mmhqnet.errors import InputError
+from mmhqnet.files import read_config, write_json
 from mmhqnet.structures import Prompt
 from mmhqnet.structures.person_fields import fields_in
 from mmhqnet.tracking import FrameTracker
@@ -95,9 +95,8 @@ class HQNetInferencer(DetInferencer):
         model, weights = (
             str(path) if hasattr(path, '__fspath__') else path
             for path in (model, weights))
-        if isinstance(model, str) and model.endswith('.py') \
-                and not osp.isfile(model):
-            raise missing_file('config', model)
+        if isinstance(model, str) and model.endswith('.py'):
+            model = read_config(model)
         self._is_shipped = model is None and weights is None
         if self._is_shipped:
             weights = shipped_model()

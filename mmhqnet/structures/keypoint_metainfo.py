@@ -10,9 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-from mmengine.config import Config
-
 from mmhqnet.errors import InputError
+from mmhqnet.files import read_config
 
 # OKS sigmas as COCO and CrowdPose publish them
 _COCO = {
@@ -109,7 +108,7 @@ def _description_file(name: str) -> Path:
 @functools.lru_cache(maxsize=None)
 def _read(path: Path) -> dict:
     """Read a description in mmpose's format."""
-    config = Config.fromfile(path)
+    config = read_config(path)
     try:
         description = config['dataset_info']
         keypoints = [

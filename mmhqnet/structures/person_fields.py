@@ -17,9 +17,8 @@ checkpoints keep, and as objects in each sample's results.
 from dataclasses import fields, replace
 from typing import Dict, Mapping, Optional
 
-from mmengine.config import Config
-
 from mmhqnet.errors import InputError
+from mmhqnet.files import read_config
 
 from .attribute_kinds import CategoryField, NumberField
 from .field_kinds import (AreaField, BoxField, MaskField, Motion, PersonBox,
@@ -171,14 +170,11 @@ def fields_of_config(
         keypoints: Optional[Mapping] = None) -> Dict[str, PersonField]:
     """The table with the ``person_fields`` of a config file.
 
-    Raises: InputError: It cannot be read or has no such entry.
+    Raises: InputError: It is missing, broken or has no such entry.
     """
     if path is None:
         return resolve_fields(keypoints=keypoints)
-    try:
-        added = Config.fromfile(path).get('person_fields')
-    except OSError as error:
-        raise InputError(f'cannot read config {path}: {error}') from error
+    added = read_config(path).get('person_fields')
     if not isinstance(added, Mapping):
         raise InputError(f'{path}: has no dict person_fields')
     return resolve_fields(added, keypoints)

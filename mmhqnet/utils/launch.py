@@ -18,7 +18,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmhqnet.checkpoints import fetch, is_address, read_checkpoint
-from mmhqnet.errors import InputError, missing_file
+from mmhqnet.errors import InputError, in_one_line
+from mmhqnet.files import read_config
 
 
 def load_config(args: Namespace) -> Config:
@@ -38,7 +39,7 @@ def load_config(args: Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options or {})
     except (KeyError, TypeError, AssertionError) as error:
         raise InputError('--cfg-options do not fit the config: '
-                         f'{_one_line(error)}') from error
+                         f'{in_one_line(error)}') from error
     cfg.launcher = args.launcher
     if args.launcher != 'none' and get_device() == 'cpu':
         _check_launcher_of_cpus(args.launcher)
@@ -47,23 +48,6 @@ def load_config(args: Namespace) -> Config:
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', Path(args.config).stem)
     return cfg
-
-
-def read_config(path: str) -> Config:
-    """Read a config file.
-
-    Raises: InputError: If it is missing or broken.
-    """
-    if not osp.isfile(path):
-        raise missing_file('config', path)
-    try:
-        return Config.fromfile(path)
-    except Exception as error:  # a config is a program, anything can happen
-        reason = _one_line(error)
-        if 'mmhqnet/.mim' in reason:
-            reason += ('; with an editable install, set PYTHONPATH to the '
-                       'checkout')
-        raise InputError(f'config {path} cannot be read: {reason}') from error
 
 
 def _check_launcher_of_cpus(launcher: str) -> None:
@@ -111,7 +95,7 @@ def build_runner(cfg: Config) -> Runner:
     except TypeError as error:
         if 'argument' not in str(error):
             raise
-        raise InputError(f'config: {_one_line(error)}') from error
+        raise InputError(f'config: {in_one_line(error)}') from error
 
 
 def _join_cpus(cfg: Config) -> None:
@@ -147,7 +131,7 @@ def as_input_errors() -> Iterator[None]:
         raise InputError(reason.removeprefix('FileNotFoundError: ')) from error
     except URLError as error:
         raise InputError(
-            f'a download failed ({_one_line(error)}): check the network, or '
+            f'a download failed ({in_one_line(error)}): check the network, or '
             'set the init_cfg or load_from that asks for it to a local file '
             'or to None') from error
     except (KeyError, RuntimeError) as error:
@@ -198,8 +182,3 @@ def _holds_no_step(folder: Path) -> bool:
     steps = re.compile(r'(Iter|Epoch)\(')
     return files <= {*logs, folder / 'vis_data' / 'config.py'} and not any(
         steps.search(log.read_text(errors='replace')) for log in logs)
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or ['']
-    return f'{type(error).__name__}: {lines[0]}'

@@ -128,9 +128,9 @@ def check_tasks(where, path):
     """
     from mmhqnet.errors import InputError
     from mmhqnet.evaluation.functional.tasks import metrics_of
+    from mmhqnet.files import read_config
     from mmhqnet.registry import MODELS
     from mmhqnet.structures.person_fields import resolve_fields
-    from mmhqnet.utils.launch import read_config
     cfg = read_config(path)
     heads = cfg.model.get('bbox_head', {}).get('task_heads') or {}
     for task, head in heads.items():

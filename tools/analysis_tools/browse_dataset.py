@@ -78,19 +78,15 @@ def grey_out(image, crowds):
 
 def run(args):
     """Draw the pictures and say what is on them."""
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from mmengine.runner import set_random_seed
 
     from mmhqnet.errors import InputError
+    from mmhqnet.files import read_config
     from mmhqnet.registry import DATASETS
     from mmhqnet.visualization import HumanLocalVisualizer
 
-    try:
-        config = Config.fromfile(args.config)
-    except OSError as error:
-        raise InputError(f'cannot read config {args.config}: {error}; check '
-                         'the path') from error
+    config = read_config(args.config)
     config.merge_from_dict(args.cfg_options or {})
     loader = config.get(f'{args.split}_dataloader')
     if loader is None:

@@ -43,7 +43,7 @@ def parse_args(argv=None):
 
 def load_detector(path):
     """The model of a config, as a detector whose queries are tracked."""
-    from mmhqnet.utils.launch import read_config
+    from mmhqnet.files import read_config
     detector = read_config(path).model
     del detector.data_preprocessor
     detector.test_cfg = dict(detector.get('test_cfg', {}), with_queries=True)
@@ -104,7 +104,7 @@ def trackers(cfg):
     import copy
     from pathlib import Path
 
-    from mmengine.config import Config
+    from mmhqnet.files import read_config
     folder = Path(cfg.filename).parent
     own = cfg.model.tracker
     found = {
@@ -112,7 +112,7 @@ def trackers(cfg):
         for gallery in ('min', 'mean')
     }
     for name, file in CONFIGS.items():
-        found[name] = Config.fromfile(folder / file).model.tracker
+        found[name] = read_config(folder / file).model.tracker
     return copy.deepcopy(found)
 
 

@@ -154,16 +154,15 @@ def draw(model, path):
 
 def main(argv=None):
     args = parse_args(argv)
-    from mmengine.config import Config
-
     from mmhqnet.errors import InputError, one_line_errors
+    from mmhqnet.files import read_config
 
     @one_line_errors
     def run():
+        config = read_config(args.config)
         try:
-            model = Config.fromfile(args.config).model
-            draw(model, Path(args.out))
-        except (OSError, KeyError, AttributeError) as error:
+            draw(config.model, Path(args.out))
+        except (KeyError, AttributeError) as error:
             raise InputError(f'config {args.config} is not that of an HQNet: '
                              f'{type(error).__name__} {error}') from error
 

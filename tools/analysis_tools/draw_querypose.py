@@ -101,12 +101,9 @@ def run(args):
     Raises:
         InputError: If the config is not one of a QueryPose.
     """
-    from mmengine.config import Config
-
     from mmhqnet.errors import InputError
-    if not Path(args.config).is_file():
-        raise InputError(f'no such config: {args.config}')
-    model = Config.fromfile(args.config).get('model', {})
+    from mmhqnet.files import read_config
+    model = read_config(args.config).get('model', {})
     if model.get('type') != 'QueryPose':
         raise InputError(f'{args.config} is no config of a QueryPose')
     draw(model, Path(args.out))

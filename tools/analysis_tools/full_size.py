@@ -47,11 +47,11 @@ def measure(photo, config):
     import mmhqnet  # noqa: F401  isort: skip  before mmdet
     import torch
     from mmdet.apis import inference_detector
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
+    from mmhqnet.files import read_config
     from mmhqnet.registry import MODELS
-    cfg = Config.fromfile(config)
+    cfg = read_config(config)
     init_default_scope(cfg.default_scope)
     cfg.model.backbone.init_cfg = None
     torch.manual_seed(0)
@@ -71,9 +71,11 @@ def run(args):
         args (argparse.Namespace): The options.
     """
     from mmhqnet.errors import missing_file
-    for path in (args.photo, *args.configs):
-        if not Path(path).is_file():
-            raise missing_file('file', path)
+    from mmhqnet.files import read_config
+    if not Path(args.photo).is_file():
+        raise missing_file('photo', args.photo)
+    for path in args.configs:  # before any of them takes its time
+        read_config(path)
     print('| config | input | persons | CPU seconds | memory (GB) |')
     print('|---|---|---:|---:|---:|')
     context = multiprocessing.get_context('spawn')

@@ -51,8 +51,9 @@ def describe(path, size=None):
     from mmhqnet.checkpoints import (is_address, read_checkpoint,
                                      shipped_model, stored_config, weights_of)
     from mmhqnet.errors import InputError
+    from mmhqnet.files import read_config
     from mmhqnet.registry import MODELS
-    from mmhqnet.utils.launch import as_input_errors, read_config
+    from mmhqnet.utils.launch import as_input_errors
 
     init_default_scope('mmdet')
     path = path or shipped_model()

@@ -88,12 +88,12 @@ def run(args):
     Args:
         args (argparse.Namespace): The options.
     """
-    from mmengine.config import Config
+    from mmhqnet.files import read_config
+    models = [read_config(path).model for path in args.configs]
     print(f'| {" | ".join(COLUMNS)} |')
     print(f'| --- |{" ---: |" * (len(COLUMNS) - 1)}')
-    for config in args.configs:
-        parameters, *macs = costs(
-            Config.fromfile(config).model, tuple(args.size), args.persons)
+    for config, model in zip(args.configs, models):
+        parameters, *macs = costs(model, tuple(args.size), args.persons)
         numbers = [f'{parameters / 1e6:.1f}']
         numbers += [f'{number / 1e9:.1f}' for number in macs]
         print(f'| {Path(config).stem} | {" | ".join(numbers)} |', flush=True)

@@ -65,14 +65,14 @@ def resident_memory():
 def build(args, folder):
     """The inferencer; without a checkpoint, of random weights."""
     import torch
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
     from mmhqnet.apis import HQNetInferencer
+    from mmhqnet.files import read_config
     from mmhqnet.registry import MODELS
     checkpoint = args.checkpoint
     if checkpoint is None:
-        config = Config.fromfile(args.config)
+        config = read_config(args.config)
         init_default_scope(config.get('default_scope', 'mmdet'))
         torch.manual_seed(0)
         model = MODELS.build(config.model)

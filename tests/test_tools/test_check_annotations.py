@@ -120,4 +120,4 @@ def test_labels_of_ones_own(check, content, tmp_path):
     status, out, _ = check(content, '--person-fields', str(config))
     assert status == 1 and "'hat' must be 0 (none) or 1 (cap)" in out
     status, _, err = check(content, '--person-fields', 'absent.py')
-    assert status == 2 and 'cannot read config absent.py' in err
+    assert status == 2 and 'config absent.py does not exist' in err

@@ -12,17 +12,19 @@ Importing the package is as light as importing mmdet:
 A config that other tools than ours shall read therefore says
 ``custom_imports = dict(imports=['mmhqnet'])``.
 """
+from .collector import resting_collector
 from .compiled_operators import provide_operators
 from .stack import check_stack
+from .version import __version__
 
-check_stack()
-provide_operators()
+with resting_collector():
+    check_stack()
+    provide_operators()
 
-from mmengine.config.utils import MODULE2PACKAGE  # noqa: E402
+    from mmengine.config.utils import MODULE2PACKAGE
 
-from . import registry  # noqa: E402, F401
-from .checkpoints.safe_globals import allow_mmengine_checkpoints  # noqa: E402
-from .version import __version__  # noqa: E402
+    from . import registry  # noqa: F401
+    from .checkpoints.safe_globals import allow_mmengine_checkpoints
 
 MODULE2PACKAGE.setdefault('mmhqnet', 'mmhqnet')
 allow_mmengine_checkpoints()

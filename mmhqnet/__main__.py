@@ -4,7 +4,9 @@ Exit status: 0 all done; 1 done, but some of it could not be (images that
 cannot be read) or problems were found; 2 the input is at fault, nothing was
 done; 130 interrupted.
 """
+import atexit
 import difflib
+import gc
 import importlib.util
 import re
 import sys
@@ -81,6 +83,9 @@ def usage() -> str:
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Run a command; returns the exit status."""
+    # The process gives all its memory back in the end: looking for garbage
+    # before would take longer than finding persons.
+    atexit.register(gc.freeze)
     argv = sys.argv[1:] if argv is None else list(argv)
     if not argv or argv[0] in ('-h', '--help'):
         print(usage())

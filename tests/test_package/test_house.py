@@ -10,7 +10,7 @@ PACKAGE = ROOT / 'mmhqnet'
 # From the ground up. A room imports from itself and from the floors below it,
 # never from its own floor or from above.
 FLOORS = (
-    ('errors', 'stack', 'version'),
+    ('collector', 'errors', 'stack', 'version'),
     ('compiled_operators', 'files', 'registry'),
     ('structures', 'ops', 'models.prediction_layers'),
     ('datasets.annotations', 'models.losses', 'models.layers'),

@@ -42,10 +42,11 @@ def tool(name, *arguments):
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('toy')
-    status, output = tool('dataset_converters/make_toy_unihuman.py', folder,
-                          '--num-train', 4, '--num-val', 2, '--image-size', 64,
-                          64)
-    assert status == 0, output
+    path = ROOT / 'tools/dataset_converters/make_toy_unihuman.py'
+    runpy.run_path(str(path))['main']([
+        str(folder), '--num-train', '4', '--num-val', '2', '--image-size',
+        '64', '64'
+    ])
     return folder
 
 
@@ -114,11 +115,15 @@ def test_validation_draws_truth_beside_prediction(trained):
     assert pictures and all(map(has_two_halves, pictures))
 
 
-def test_resume_goes_on_with_weights_only_on(trained, options):
+def test_resume_goes_on_with_weights_only_on(new_run, trained, options):
     """The optimiser and the logged history come back, too."""
-    status, output = tool('train.py', CONFIG, '--work-dir', trained,
-                          '--resume', *options, 'train_cfg.max_iters=3')
-    assert status == 0, output
+    before = set(trained.glob('*/*.log'))
+    assert main([
+        'train', CONFIG, '--work-dir',
+        str(trained), '--resume', *options, 'train_cfg.max_iters=3'
+    ]) == 0
+    log, = set(trained.glob('*/*.log')) - before
+    output = log.read_text()
     assert 'resumed epoch: 0, iter: 2' in output
     assert 'Iter(train) [3/3]' in output and 'Iter(train) [2/' not in output
     before, after = (torch.load(trained / f'iter_{i}.pth') for i in (2, 3))
@@ -129,12 +134,14 @@ def test_resume_goes_on_with_weights_only_on(trained, options):
     assert steps == [2, 3]
 
 
-def test_test_writes_predictions_and_scores(trained, options, tmp_path):
-    status, output = tool('test.py', CONFIG, trained / 'iter_2.pth',
-                          '--work-dir', tmp_path, '--out',
-                          tmp_path / 'out.pkl', '--show-dir', 'pictures',
-                          *options)
-    assert status == 0, output
+def test_test_writes_predictions_and_scores(new_run, trained, options,
+                                            tmp_path):
+    assert main([
+        'eval', CONFIG,
+        str(trained / 'iter_2.pth'), '--work-dir',
+        str(tmp_path), '--out',
+        str(tmp_path / 'out.pkl'), '--show-dir', 'pictures', *options
+    ]) == 0
     pictures = list(tmp_path.glob('*/pictures/*.jpg'))
     assert len(pictures) == 2 and all(map(has_two_halves, pictures))
     assert next(tmp_path.glob('*/*.json')).read_text().count('box_AP') > 0

@@ -54,6 +54,5 @@ max_iters = 4000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=0.0005))
 _base_.param_scheduler[1].end = max_iters
-auto_scale_lr = dict(base_batch_size=16, enable=False)
 default_hooks = dict(
     logger=dict(interval=25), checkpoint=dict(interval=max_iters))

@@ -37,42 +37,62 @@ def parse_args(argv=None):
         '--height',
         type=int,
         default=240,
-        help='of each photo in pixels (default: %(default)s)')
+        help='of a row in pixels, about (default: %(default)s)')
     parser.add_argument(
         '--width',
         type=int,
         default=1400,
-        help='of the picture at most (default: %(default)s)')
+        help='of the picture (default: %(default)s)')
     args = parser.parse_args(argv)
     if args.config and not args.checkpoint:
         parser.error('--config needs --checkpoint')
     return args
 
 
-def in_rows(pairs, width, gap=6):
-    """Put pictures of one height into rows of at most a width.
+def in_rows(pictures, width, height, gap=6):
+    """Put pictures of any shape into rows from edge to edge.
 
-    A picture that is wider than that has a row to itself.
+    As in photo galleries: a row is as high as fills the width, and takes as
+    many pictures as bring this closest to the height asked for. The last row
+    is no higher than that.
 
     Returns:
-        np.ndarray: (H, W, 3), white where there is nothing.
+        np.ndarray: (H, width, 3), white where there is nothing.
     """
+    import cv2
     import numpy as np
-    rows = []
-    for pair in pairs:
-        pair = np.pad(pair, ((gap, 0), (gap, 0), (0, 0)), constant_values=255)
-        if rows and rows[-1].shape[1] + pair.shape[1] + gap <= width:
-            rows[-1] = np.hstack([rows[-1], pair])
+
+    def wide(picture):
+        return picture.shape[1] / picture.shape[0]
+
+    def height_of(row):
+        space = width - gap * (len(row) + 1)
+        return max(space / sum(map(wide, row)), 1)
+
+    rows = [[]]
+    for picture in pictures:
+        longer = [*rows[-1], picture]
+        # Closer by factors: one picture more lowers the row.
+        if rows[-1] and height_of(rows[-1]) * height_of(longer) < height**2:
+            rows.append([picture])
         else:
-            rows.append(pair)
-    widest = max(row.shape[1] for row in rows)
+            rows[-1] = longer
+    sheet = []
+    for row in rows:
+        high = height_of(row)
+        if row is rows[-1]:
+            high = min(high, height)
+        line = np.full((gap + round(high), width, 3), 255, np.uint8)
+        ends = np.rint(np.cumsum([high * wide(picture) for picture in row]))
+        starts = [0, *ends[:-1]]
+        for number, (picture, *edges) in enumerate(zip(row, starts, ends), 1):
+            start, end = (int(edge) + gap * number for edge in edges)
+            line[gap:, start:end] = cv2.resize(
+                picture, (end - start, round(high)),
+                interpolation=cv2.INTER_AREA)
+        sheet.append(line)
     return np.pad(
-        np.vstack([
-            np.pad(
-                row, ((0, 0), (0, widest - row.shape[1]), (0, 0)),
-                constant_values=255) for row in rows
-        ]), ((0, gap), (0, gap), (0, 0)),
-        constant_values=255)
+        np.vstack(sheet), ((0, gap), (0, 0), (0, 0)), constant_values=255)
 
 
 def caption(names, table):
@@ -113,16 +133,16 @@ def run(args):
         # Small photos are drawn enlarged.
         drawn = cv2.resize(persons.plot(), persons.image.shape[1::-1])
         pair = np.hstack([persons.image, drawn])
-        scale = args.height / len(pair)
+        # Large photos need not be kept.
+        scale = min(2 * args.height / len(pair), 1)
         pairs.append(
             cv2.resize(
-                pair, (round(pair.shape[1] * scale), args.height),
-                interpolation=cv2.INTER_AREA))
+                pair, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
         names.append(Path(persons.path).name)
     if args.attribution:
         print(caption(names, args.attribution))
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(args.out, in_rows(pairs, args.width))
+    cv2.imwrite(args.out, in_rows(pairs, args.width, args.height))
     print(f'wrote {args.out}')
 
 

@@ -12,15 +12,30 @@ MAIN, IN_ROWS = MODULE['main'], MODULE['in_rows']
 
 
 def test_rows_are_filled():
-    pairs = [
-        np.full((4, width, 3), n, np.uint8)
-        for n, width in enumerate((10, 20, 30))
+    """Each picture keeps its shape, and all rows but the last end alike."""
+    shapes = [(40, 100), (80, 60), (50, 50), (40, 120), (90, 30), (60, 60)]
+    pictures = [
+        np.full((*shape, 3), 30 * n, np.uint8)
+        for n, shape in enumerate(shapes)
     ]
-    sheet = IN_ROWS(pairs, 40, gap=2)
-    assert sheet.shape == (2 + 4 + 2 + 4 + 2, 36, 3)
-    assert (sheet[2:6, 2:12] == 0).all() and (sheet[2:6, 14:34] == 1).all()
-    assert (sheet[8:12, 2:32] == 2).all()
-    assert (sheet[:2] == 255).all() and (sheet[8:12, 32:] == 255).all()
+    sheet = IN_ROWS(pictures, 200, 40, gap=2)
+    assert sheet.shape[1] == 200
+    last = 0
+    for n, (height, width) in enumerate(shapes):
+        ys, xs = np.nonzero((sheet == 30 * n).all(-1))
+        box = np.ptp(ys) + 1, np.ptp(xs) + 1
+        assert len(ys) == box[0] * box[1]  # whole
+        assert box[1] / box[0] == pytest.approx(width / height, rel=0.05)
+        assert 20 <= box[0] <= 80
+        if xs.min() == 2 and n:  # a new row: the one before is full
+            assert last == 197
+        last = xs.max()
+    assert ys.max() == len(sheet) - 3 and box[0] <= 40
+
+
+def test_a_picture_wider_than_the_sheet():
+    sheet = IN_ROWS([np.zeros((10, 400, 3), np.uint8)], 100, 40, gap=0)
+    assert sheet.shape[1] == 100 and len(sheet) == 2 and not sheet.any()
 
 
 def test_photos_and_their_sources(shipped, photos, tmp_path, capsys):

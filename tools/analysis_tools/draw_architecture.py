@@ -135,19 +135,14 @@ def draw(model, path):
     drawing.axes.text(10.46, 2.68, 'human\nqueries', ha='center', fontsize=7.5)
     drawing.axes.plot([10.75, 10.75], [ys[-1], ys[0]], color='#404040', lw=1)
     for name, y in zip(heads, ys):
-        box(12.0, y, OUTPUTS.get(name, name), DINO if y == ys[0] else HQNET)
+        text = OUTPUTS.get(name, name)
+        if name == 'pose' and pose.get('refine', True):
+            text += ', refined\non the memory'
+        box(12.0, y, text, DINO if y == ys[0] else HQNET)
         arrow((10.75, y), (11.22, y))
         if name == 'mask':
             arrow((5.78, 4.6), (10.4, 4.6), (10.4, y + 0.2), (11.22, y + 0.2))
             drawing.axes.text(8.0, 4.66, 'dot product', fontsize=7.5)
-        if name == 'pose' and pose.get('refine', True):
-            drawing.axes.text(
-                12.0,
-                y - 0.42,
-                'refined on the memory',
-                ha='center',
-                va='top',
-                fontsize=7)
     drawing.save(path)
     return tasks
 

@@ -63,7 +63,7 @@ def test_mean_and_spread_of_the_last_scores(tool, trainings, tmp_path, capsys):
     assert '| 30 | 60.0 ± 14.1 | 30.0 ± 7.1 |\n' in table
     assert cv2.imread(str(tmp_path / 'queries/table.png')).std() > 5
     assert len(trainings.calls) == 6
-    assert 'box 0.700' in capsys.readouterr().out
+    assert 'box AP 0.700' in capsys.readouterr().out
 
 
 def test_finished_runs_are_not_repeated(tool, trainings, tmp_path):
@@ -83,7 +83,25 @@ def test_a_failed_run_is_named_and_the_others_kept(tool, trainings, tmp_path,
     assert stop.value.code == 2
     message = capsys.readouterr().err
     assert 'with seed 1 failed' in message and 'output.txt' in message
-    assert len(list((tmp_path / 'queries').glob('*_seed0.json'))) == 3
+    assert len(list(tmp_path.glob('*_seed0.json'))) == 3
+
+
+def test_lists_share_trainings(tool, trainings, tmp_path, capsys):
+    for name in ('table7', 'tableA4'):
+        tool.main([name, '--seeds', '0', '--work-dir', str(tmp_path)])
+    assert len(trainings.calls) == 4 + 3 - 1  # all tasks are in both
+    last = (tmp_path / 'tableA4/table.md').read_text().splitlines()[-1]
+    assert last == '| **paper**, R-50, all tasks | 74.9 | 65.8 |'
+
+
+def test_runs_with_other_options_are_not_mixed(tool, trainings, tmp_path,
+                                               capsys):
+    options = ['queries', '--seeds', '0', '--work-dir', str(tmp_path)]
+    tool.main([*options, '--cfg-options', 'a=1'])
+    with pytest.raises(SystemExit):
+        tool.main(options)
+    assert 'other --cfg-options (a=1)' in capsys.readouterr().err
+    assert len(trainings.calls) == 3
 
 
 @pytest.mark.parametrize('content, message', [

@@ -7,8 +7,8 @@ Example:
     python tools/analysis_tools/ablate.py coco-person --seeds 0 \\
         --cfg-options model.backbone.init_cfg.checkpoint=mobilenet_v2.pth
 
-A finished run is not repeated: call again after a stop, or with more seeds.
-Own lists: a JSON file of {"name of the row": "config.py"}.
+A finished run is not repeated: call again after a stop, with more seeds or for
+another list. Own lists: a JSON file of {"name of the row": "config.py"}.
 """
 import argparse
 import json
@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FULL = 'configs/hqnet/hqnet_toy_r18_1xb4_toy-unihuman.py'
 TOY = 'configs/ablations/hqnet_toy_r18-{}_1xb4_toy-unihuman.py'
+PARTS = 'configs/querypose/hqnet_toy_r18-part-queries_1xb4_toy-unihuman.py'
 TRANSFER = 'configs/transfer/hqnet_toy_r18-from-{}_1xb4_toy-crowdpose.py'
 PHOTOS = 'configs/{}/hqnet-lite-s_mobilenetv2{}_1xb4-40e_coco-person.py'
 LISTS = {
@@ -51,7 +52,8 @@ LISTS = {
     },
     'refinement': {
         'none': TOY.format('no-refine'),
-        'decoder': FULL
+        'decoder': FULL,
+        'part queries': PARTS
     },
     'denoising': {
         'none but one group': TOY.format('no-denoising'),
@@ -63,7 +65,24 @@ LISTS = {
         'from nothing, all steps': TRANSFER.format('nothing')
     }
 }
-METRICS = ('box', 'mask', 'pose', 'gender', 'age', 'garment')
+METRICS = {
+    'box AP': 'box_AP',
+    'mask AP': 'mask_AP',
+    'pose AP': 'pose_AP',
+    'pose AP75': 'pose_AP_75',
+    'gender AP': 'gender_AP',
+    'age AP': 'age_AP',
+    'garment AP': 'garment_AP'
+}
+# HQNet R-50 on COCO-UniHuman val (Table 2), the last row of both tables.
+PAPER = {
+    'box AP': .749,
+    'mask AP': .658,
+    'pose AP': .693,
+    'gender AP': .560,
+    'age AP': .538
+}
+OF_PAPER = ('table7', 'tableA4')
 
 
 def parse_args(argv=None):
@@ -148,6 +167,24 @@ def check_tasks(where, path):
                              f'{", ".join(known)}')
 
 
+def check_options(work_dir, cfg_options):
+    """Keep trainings with other options out of the comparison.
+
+    Raises:
+        InputError: If the work dir has runs with other options.
+    """
+    from mmhqnet.errors import InputError
+    from mmhqnet.files import write_json
+    file = work_dir / 'cfg_options.json'
+    known = json.loads(file.read_text()) if file.is_file() else cfg_options
+    if known != cfg_options:
+        raise InputError(f'{work_dir} has runs with other --cfg-options '
+                         f'({" ".join(known) or "none"}): give the same, or '
+                         'name another --work-dir')
+    work_dir.mkdir(parents=True, exist_ok=True)
+    write_json(file, cfg_options)
+
+
 def train(config, seed, folder, cfg_options):
     """Train one config with one seed, unless that is done.
 
@@ -210,8 +247,8 @@ def summarise(scores):
     """
     import numpy as np
     summary = {}
-    for metric in METRICS:
-        values = [run.get(f'{metric}_AP') for run in scores]
+    for metric, name in METRICS.items():
+        values = [run.get(name) for run in scores]
         if None not in values:
             spread = np.std(values, ddof=1) if len(values) > 1 else 0.0
             summary[metric] = float(np.mean(values)), float(spread)
@@ -226,12 +263,11 @@ def shown_metrics(rows):
     ]
 
 
-def table(rows):
-    """A Markdown table of summaries by row."""
+def table(rows, paper={}):
+    """A Markdown table of summaries by row, with the paper's figures below."""
     metrics = shown_metrics(rows)
     lines = [
-        '| | ' + ' | '.join(f'{metric} AP' for metric in metrics) + ' |',
-        '|---|' + '---:|' * len(metrics)
+        '| | ' + ' | '.join(metrics) + ' |', '|---|' + '---:|' * len(metrics)
     ]
     for name, summary in rows.items():
         cells = [
@@ -239,6 +275,13 @@ def table(rows):
             if metric in summary else '' for metric in metrics
         ]
         lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
+    if paper:
+        cells = [
+            f'{100 * paper[metric]:.1f}' if metric in paper else ''
+            for metric in metrics
+        ]
+        lines.append('| **paper**, R-50, all tasks | ' + ' | '.join(cells) +
+                     ' |')
     return '\n'.join(lines)
 
 
@@ -257,7 +300,6 @@ def draw(rows, path):
         means, spreads = zip(*summary.values())
         axes.bar(places, means, width, yerr=spreads, label=name, capsize=2)
     axes.set_xticks(range(len(metrics)), metrics)
-    axes.set_ylabel('AP')
     axes.legend(fontsize=8, ncols=2)
     figure.savefig(path, dpi=110, bbox_inches='tight')
 
@@ -270,12 +312,12 @@ def ablate(args):
             is kept.
     """
     configs = read_list(args.list)
-    folder = args.work_dir / Path(args.list).stem
+    check_options(args.work_dir, args.cfg_options)
     runs = [(row, seed) for seed in args.seeds for row in configs]
     with ThreadPoolExecutor(args.jobs) as pool:
         futures = [
-            pool.submit(train, configs[row], seed, folder, args.cfg_options)
-            for row, seed in runs
+            pool.submit(train, configs[row], seed, args.work_dir,
+                        args.cfg_options) for row, seed in runs
         ]
         scores = {row: [] for row in configs}
         try:
@@ -283,16 +325,18 @@ def ablate(args):
                 scores[row].append(future.result())
                 print(
                     f'{row}, seed {seed}: ' +
-                    ', '.join(f'{metric} {scores[row][-1][f"{metric}_AP"]:.3f}'
-                              for metric in METRICS
-                              if f'{metric}_AP' in scores[row][-1]),
+                    ', '.join(f'{metric} {scores[row][-1][name]:.3f}'
+                              for metric, name in METRICS.items()
+                              if name in scores[row][-1]),
                     flush=True)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     rows = {row: summarise(runs) for row, runs in scores.items()}
-    text = table(rows)
+    text = table(rows, PAPER if args.list in OF_PAPER else {})
     print(text)
+    folder = args.work_dir / Path(args.list).stem
+    folder.mkdir(exist_ok=True)
     (folder / 'table.md').write_text(text + '\n')
     draw(rows, folder / 'table.png')
 

@@ -43,7 +43,8 @@ test_dataloader = dict(
                 meta_keys=('video_name', 'ignore_regions'))
         ]))
 val_dataloader = test_dataloader
-test_evaluator = dict(_delete_=True, type='PoseTrackMOTMetric')
+test_evaluator = dict(
+    _delete_=True, type='PoseTrackMOTMetric', use_ignore_regions=True)
 val_evaluator = test_evaluator
 default_hooks = dict(
     visualization=dict(_delete_=True, type='TrackVisualizationHook'))

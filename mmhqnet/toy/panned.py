@@ -1,7 +1,7 @@
 """Clips of a camera that pans over a photo: real pixels, exact boxes."""
 import numpy as np
 
-MIN_SEEN = 0.3  # share of a person's box from which on it is annotated
+MIN_SEEN = 0.3  # of a person's box; with less of it a person is a crowd
 
 
 def window_path(rng, room, num_frames):
@@ -26,7 +26,7 @@ def pan_photo(rng, photo, persons, size, num_frames=60, pause=0):
     Args:
         rng (np.random.Generator): Source of all chance.
         photo (np.ndarray): uint8 RGB, (H, W, 3).
-        persons (Sequence[dict]): COCO annotations; crowds are left out.
+        persons (Sequence[dict]): COCO annotations.
         size (Sequence[int]): Of the window, (width, height); cut to the
             photo's.
         num_frames (int): Frames with a picture.
@@ -34,8 +34,9 @@ def pan_photo(rng, photo, persons, size, num_frames=60, pause=0):
 
     Yields:
         tuple: A frame, uint8 RGB (height, width, 3), and an annotation with
-        ``bbox``, ``area`` and ``track_id`` (from 1) of each person of whom
-        enough is in the window.
+        ``bbox``, ``area``, ``track_id`` (from 1) and ``iscrowd`` of each
+        person in the window; who is nearly outside counts as a crowd, to be
+        found or not.
     """
     height, width = photo.shape[:2]
     size = np.minimum(size, (width, height))
@@ -52,16 +53,20 @@ def pan_photo(rng, photo, persons, size, num_frames=60, pause=0):
 def _visible_persons(persons, corner, size):
     annotations = []
     for track_id, person in enumerate(persons, 1):
-        if person.get('iscrowd'):
-            continue
         x, y, width, height = person['bbox']
         begin = np.array([x, y]) - corner
         end = np.minimum(begin + (width, height), size)
         begin = np.maximum(begin, 0)
         sides = end - begin
-        if min(sides) > 0 and sides.prod() >= MIN_SEEN * width * height:
+        if min(sides) > 0:
             box = [round(float(value), 2) for value in (*begin, *sides)]
+            enough = sides.prod() >= MIN_SEEN * width * height
+            crowd = int(person.get('iscrowd', 0) or not enough)
             annotations.append(
-                dict(category_id=1, iscrowd=0, bbox=box,
-                     area=box[2] * box[3], track_id=track_id))
+                dict(
+                    category_id=1,
+                    iscrowd=crowd,
+                    bbox=box,
+                    area=box[2] * box[3],
+                    track_id=track_id))
     return annotations

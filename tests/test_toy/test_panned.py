@@ -20,7 +20,7 @@ def test_boxes_are_where_the_pixels_are():
     clip = list(
         pan_photo(np.random.default_rng(0), photo(), PERSONS, (96, 64), 30))
     assert len(clip) == 30
-    seen = set()
+    seen, rare = set(), 0
     for picture, persons in clip:
         assert picture.shape == (64, 96, 3)
         corner = picture[0, 0, :2].astype(int)  # its colour is its place
@@ -31,8 +31,11 @@ def test_boxes_are_where_the_pixels_are():
             assert x >= 0 and y >= 0 and x + w <= 96 and y + h <= 64
             assert x == max(left - corner[0], 0)
             assert y == max(top - corner[1], 0)
-            assert w * h >= 0.3 * width * height
-    assert seen <= {1, 3} and 1 in seen  # never the crowd
+            crowd = person['track_id'] == 2
+            enough = w * h >= 0.3 * width * height
+            assert person['iscrowd'] == (crowd or not enough)
+            rare += not crowd and not enough
+    assert seen == {1, 2, 3} and rare
 
 
 def test_pause_is_black_and_empty():
@@ -49,4 +52,4 @@ def test_window_larger_than_the_photo():
     clip = list(
         pan_photo(np.random.default_rng(0), photo(), PERSONS, (999, 999), 3))
     assert all(picture.shape == (120, 200, 3) for picture, _ in clip)
-    assert all(len(persons) == 2 for _, persons in clip)
+    assert all(len(persons) == 3 for _, persons in clip)

@@ -52,6 +52,18 @@ def test_panned_photos(photos, tmp_path):
     clips = panned_clips(0, photos / 'person_keypoints.json',
                          photos / 'images', (160, 160), 2, 0)
     assert write_videos(tmp_path / 'out', clips, lambda line: None) == 26
+    content = json.loads((tmp_path / 'out' / ANNOTATIONS).read_text())
+    crowds = [a for a in content['annotations'] if a['iscrowd']]
+    mot = tmp_path / 'out/posetrack_mot/mot/val'
+    frames, tracks = zip(*map(load_sequence, map(str, sorted(mot.iterdir()))))
+    regions = [r for clip in frames for f in clip for r in f['ignore_regions']]
+    assert len(regions) == len(crowds) > 0
+    for region, crowd in zip(regions, crowds):
+        x, y, w, h = crowd['bbox']
+        np.testing.assert_allclose(region.min(0), (x, y))
+        np.testing.assert_allclose(region.max(0), (x + w, y + h))
+    tracked = sum(len(ids) for clip in tracks for ids, _ in clip)
+    assert tracked == len(content['annotations']) - len(crowds)
 
 
 def test_nothing_is_overwritten_or_half_written(videos, tmp_path):

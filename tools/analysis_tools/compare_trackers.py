@@ -82,13 +82,12 @@ def detect(cfg, checkpoint):
     return frames
 
 
-def score(frames, tracker):
+def score(frames, tracker, evaluator):
     """Run one tracker over the detections; its IDF1, MOTA and switches."""
     import copy
 
-    from mmhqnet.evaluation.metrics.posetrack_mot_metric import \
-        PoseTrackMOTMetric
-    metric = PoseTrackMOTMetric()
+    from mmhqnet.registry import METRICS
+    metric = METRICS.build(evaluator)
     tracker.reset()
     for frame in frames:
         frame = copy.deepcopy(frame)
@@ -126,7 +125,7 @@ def compare(args):
         cfg.model.detector = load_detector(args.detector_config)
     frames = detect(cfg, args.detector)
     rows = {
-        name: score(frames, MODELS.build(tracker))
+        name: score(frames, MODELS.build(tracker), cfg.test_evaluator)
         for name, tracker in trackers(cfg).items()
     }
     if args.box_only:
@@ -137,7 +136,7 @@ def compare(args):
         for name, tracker in trackers(cfg).items():
             if name.startswith('human') or name == 'SORT':
                 rows[f'box-only model: {name}'] = score(
-                    frames, MODELS.build(tracker))
+                    frames, MODELS.build(tracker), cfg.test_evaluator)
     print('| tracker | IDF1 | MOTA | switches |\n|---|---:|---:|---:|')
     for name, row in rows.items():
         print(f"| {name} | {100 * row['IDF1']:.1f} | {100 * row['MOTA']:.1f} "

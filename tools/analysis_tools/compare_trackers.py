@@ -73,12 +73,12 @@ def detect(cfg, checkpoint):
         batch = model.data_preprocessor(batch)
         inputs, samples = batch['inputs'], batch['data_samples']
         with torch.no_grad():
-            frames += model.detector.predict(inputs[:, 0], [samples[0][0]])
-    for frame in frames:
-        # tracking needs neither masks nor poses
+            frame, = model.detector.predict(inputs[:, 0], [samples[0][0]])
+        # Tracking needs neither masks nor poses, and many frames no memory.
         for field in ('masks', 'keypoints', 'keypoint_scores',
                       'keypoints_visible'):
             frame.pred_instances.pop(field, None)
+        frames.append(frame)
     return frames
 
 

@@ -44,16 +44,29 @@ FRAMES = 6
 # Beginnings of commands that no test can run, and why. Those of our own tools
 # must still have the options that are shown.
 UNIPHD = 'configs/uniphd/uniphd_swin-t_4xb4-20e_refhuman.py'
+PANNED = 'configs/tracking/hqnet-lite-s_mobilenetv2_1xb4_panned-photos.py'
 NOT_RUN = {
-    'make demo': 'trains for minutes; see tests/test_tools/test_demo.py',
-    'make test': 'is the run of these tests',
-    'pip ': 'needs a package index',
-    'mim train': 'needs the package installed; see tests/test_package',
-    'bash tools/dist_train.sh': 'needs eight GPUs',
+    'make demo':
+    'trains for minutes; see tests/test_tools/test_demo.py',
+    'make test':
+    'is the run of these tests',
+    'pip ':
+    'needs a package index',
+    'mim train':
+    'needs the package installed; see tests/test_package',
+    'bash tools/dist_train.sh':
+    'needs eight GPUs',
     'python tools/model_converters/':
     'needs weights of others; the tests of the converters make some up',
-    f'python tools/train.py {UNIPHD}': 'needs RefHuman and RoBERTa',
-    f'python tools/test.py {UNIPHD}': 'needs RefHuman and RoBERTa',
+    f'python tools/train.py {UNIPHD}':
+    'needs RefHuman and RoBERTa',
+    f'python tools/test.py {UNIPHD}':
+    'needs RefHuman and RoBERTa',
+    f'python tools/train.py {PANNED}':
+    'trains for an hour; tests/test_overfit.py takes a step',
+    'python tools/analysis_tools/compare_trackers.py configs/tracking/'
+    f'hqnet_toy_r18_human-queries_toy-videos.py --detector-config {PANNED}':
+    'needs what was trained so',
 }
 
 # Beginnings of commands that work for minutes, and what shortens them.
@@ -147,6 +160,8 @@ def workplace(tmp_path_factory):
     folder = tmp_path_factory.mktemp('docs') / 'workplace'
     shutil.copytree(ROOT / 'configs', folder / 'configs')
     (folder / 'bin').mkdir()
+    (folder / 'tests').mkdir()
+    (folder / 'tests/data').symlink_to(ROOT / 'tests/data')
     for program in ('ls', 'cat'):
         (folder / 'bin' / program).symlink_to(shutil.which(program))
     write_models(folder)

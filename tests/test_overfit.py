@@ -163,6 +163,28 @@ def test_a_step_on_photos(tmp_path, refiner):
     assert (tmp_path / 'iter_1.pth').is_file()
 
 
+def test_a_step_on_windows_of_photos(tmp_path):
+    """How the detector for panned photos is trained."""
+    config = Config.fromfile(ROOT / 'configs/tracking'
+                             '/hqnet-lite-s_mobilenetv2_1xb4_panned-photos.py')
+    config.work_dir = str(tmp_path)
+    config.load_from = str(ROOT / config.load_from)
+    config.train_cfg.update(max_iters=1, val_interval=2)
+    dataset = config.train_dataloader.dataset
+    dataset.data_root = str(PHOTOS) + '/'
+    dataset.pipeline[2].crop_size = (96, 96)
+    config.default_hooks.checkpoint.interval = 1
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert (tmp_path / 'iter_1.pth').is_file()
+    start = torch.load(config.load_from, weights_only=True)['state_dict']
+    torch.testing.assert_close(
+        runner.model.backbone.conv1.conv.weight,  # frozen
+        start['backbone.conv1.conv.weight'].float(),
+        rtol=0,
+        atol=0)
+
+
 @pytest.mark.slow
 def test_overfit_photos(learn, all_cores):
     """Box, mask, pose, gender and age of 13 photos."""

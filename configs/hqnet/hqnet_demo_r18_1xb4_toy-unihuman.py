@@ -13,20 +13,28 @@ model = dict(
     positional_encoding=dict(num_feats=dims // 2),
     bbox_head=dict(
         embed_dims=dims,
+        # Boxes would be the last to get better among so many tasks, and
+        # scores learn how good they are.
+        loss_cls=dict(
+            _delete_=True, type='QualityFocalLoss', loss_weight=4.0),
+        loss_bbox=dict(loss_weight=12.0),
+        loss_iou=dict(loss_weight=5.0),
         task_heads=dict(
             mask=dict(num_points=512),
             pose=dict(
                 relative_to_box=True,
                 denoise=True,
+                loss_kpt=dict(loss_weight=110.0),
                 refine=dict(
                     read_person=True,
+                    loss_kpt=dict(loss_weight=160.0),
                     num_heads=num_heads,
                     feedforward_channels=ffn_dims),
                 heatmap=dict(
                     num_heads=num_heads, feedforward_channels=ffn_dims)),
-            age=dict(loss=dict(loss_weight=0.7)))))
+            age=dict(num_fcs=2, loss=dict(loss_weight=0.45)))))
 
-max_iters = 1400
+max_iters = 1550
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
 optim_wrapper = dict(
     # a short training, a short memory

@@ -35,7 +35,7 @@ model = dict(
             age=dict(num_fcs=2, loss=dict(loss_weight=0.45)))))
 
 max_iters = 1550
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
+train_cfg = dict(max_iters=max_iters, val_interval=-(-max_iters // 4))
 optim_wrapper = dict(
     # a short training, a short memory
     optimizer=dict(lr=0.0016, betas=(0.9, 0.99)))

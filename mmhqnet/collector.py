@@ -1,4 +1,4 @@
-"""Python's garbage collector and the thousands of modules of the stack."""
+"""Python's garbage collector, where very many objects are made to stay."""
 import gc
 from contextlib import contextmanager
 from typing import Iterator
@@ -6,11 +6,12 @@ from typing import Iterator
 
 @contextmanager
 def resting_collector() -> Iterator[None]:
-    """Import without looking for garbage meanwhile.
+    """Do not look for garbage meanwhile.
 
-    Imports make hardly any, but a collection begins after every few hundred
-    new objects, and now and then looks through all that is there: a quarter
-    of the time in which torch and mmdet are imported.
+    Imports and the results of a whole data set make hardly any, but a
+    collection begins after every few hundred new objects, and now and then
+    looks through all that is there: a quarter of the time in which torch and
+    mmdet are imported.
     """
     was_enabled = gc.isenabled()
     gc.disable()

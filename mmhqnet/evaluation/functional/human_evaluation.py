@@ -5,6 +5,7 @@ from typing import Dict, Sequence, Union
 import numpy as np
 from terminaltables import AsciiTable
 
+from mmhqnet.collector import resting_collector
 from mmhqnet.errors import InputError
 from mmhqnet.structures.label_rules import is_number
 from mmhqnet.structures.person_fields import STANDARD
@@ -12,7 +13,6 @@ from mmhqnet.structures.person_fields import STANDARD
 from .attributes import attribute_ap_of_persons
 from .coco_backends import POSE_AP, CocoBackend, statistics_of
 from .ground_truth import GroundTruth
-from .predictions import paused_garbage_collection
 from .tasks import PROTOCOLS, attributes_of, check_names, metrics_of
 
 
@@ -63,7 +63,7 @@ class HumanEvaluator:
             raise InputError('crowding bounds must be two rising numbers, got '
                              f'{crowding_bounds!r}')
 
-    @paused_garbage_collection()
+    @resting_collector()
     def evaluate(self, ground_truth: GroundTruth,
                  predictions) -> Dict[str, float]:
         """Evaluate :class:`HumanPredictions` or :class:`ResultFiles`.

@@ -1,12 +1,11 @@
 """Predictions of a whole data set, in columns and as COCO results."""
-import gc
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+from mmhqnet.collector import resting_collector
 from mmhqnet.datasets.annotations.rules import result_problems
 from mmhqnet.errors import InputError
 from mmhqnet.files import read_json
@@ -31,19 +30,6 @@ def result_kinds(fields: Fields) -> List[str]:
     """The kinds of result files of a table."""
     return list(
         dict.fromkeys(fields[name].result_kind for name in metrics_of(fields)))
-
-
-@contextmanager
-def paused_garbage_collection():
-    """Half a million new dictionaries would be searched through again and
-    again for cycles that they can not have."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class HumanPredictions:
@@ -92,7 +78,7 @@ class HumanPredictions:
             np.array(self.image_ids)[self._image_index], self._boxes(),
             self[self._fields[attribute].column], self['scores'])
 
-    @paused_garbage_collection()
+    @resting_collector()
     def results(self, kind: str, max_dets: Optional[int] = None) -> List[dict]:
         """COCO results of one kind.
 

@@ -27,9 +27,9 @@ from mmengine.registry import DefaultScope, init_default_scope
 from mmhqnet.__main__ import COMMANDS, main
 from mmhqnet.checkpoints import shipped
 from mmhqnet.datasets.annotations.mot_files import parse_tracks
-from mmhqnet.testing import build_model, tiny_config, tiny_uniphd_config
+from mmhqnet.testing import (build_model, draw_data_set, tiny_config,
+                             tiny_uniphd_config)
 from mmhqnet.toy.clip import draw_clip
-from mmhqnet.toy.dataset import make_data_set
 from mmhqnet.toy.videos import write_videos
 from mmhqnet.visualization import HumanLocalVisualizer
 
@@ -145,15 +145,6 @@ def tool_of(words):
     return (name, arguments) if program == 'python' else None
 
 
-@pytest.fixture(autouse=True, scope='module')
-def unformatted():
-    """MMEngine formats a config five times per training, for seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmengine.config.config.FormatCode', lambda text, **_:
-                      (text, True))
-        yield
-
-
 @pytest.fixture(scope='module')
 def workplace(tmp_path_factory):
     """A folder with all files that the pages name."""
@@ -241,16 +232,7 @@ def write_pictures(folder):
 def write_data_sets(folder):
     """Drawn people as COCO-UniHuman, RefCOCO and PoseTrack21 lie there."""
     coco = folder / 'data/coco'
-    make_data_set(
-        coco,
-        dict(
-            num_train=1,
-            num_val=1,
-            image_size=[64, 64],
-            max_persons=2,
-            seed=0,
-            unlabelled=0,
-            version=0))
+    draw_data_set(coco, num_train=1)
     for split in ('train', 'val'):
         path = (coco / f'annotations/toy_unihuman_{split}.json')
         shutil.copy(path, folder / f'person_keypoints_{split}2017.json')

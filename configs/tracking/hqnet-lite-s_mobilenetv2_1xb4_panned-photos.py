@@ -1,8 +1,12 @@
 # A few photos learnt by heart, through windows as make_toy_videos.py --photos
 # moves over them: a detector for clips in which only identities are hard.
-_base_ = '../hqnet/hqnet-lite-s_mobilenetv2_1xb4-40e_coco-person.py'
-
-model = dict(backbone=dict(init_cfg=None))  # all from load_from
+_base_ = [
+    '../_base_/models/hqnet-lite-s_mobilenetv2.py',
+    '../_base_/datasets/coco_person.py', '../_base_/toy_runtime.py'
+]
+model = dict(
+    backbone=dict(init_cfg=None),  # all from load_from
+    bbox_head=dict(task_heads=dict(gender=None, age=None)))
 
 photos = 'tests/data/coco_ccby/'
 ann_file = 'person_keypoints.json'
@@ -24,26 +28,12 @@ val_evaluator = dict(ann_file=photos + ann_file)
 test_evaluator = val_evaluator
 
 max_iters = 3000
-train_cfg = dict(
-    _delete_=True,
-    type='IterBasedTrainLoop',
-    max_iters=max_iters,
-    val_interval=max_iters)
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(
     optimizer=dict(lr=0.0006),
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5))))
-param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min=0.0,
-        by_epoch=False,
-        begin=50,
-        end=max_iters)
-]
+_base_.param_scheduler[0].end = 50
+_base_.param_scheduler[1].update(begin=50, end=max_iters)
 custom_hooks = [dict(type='ProgressHook')]
-default_hooks = dict(
-    checkpoint=dict(by_epoch=False, interval=500, max_keep_ckpts=2))
-log_processor = dict(by_epoch=False)
+default_hooks = dict(checkpoint=dict(interval=500, max_keep_ckpts=2))
 load_from = 'mmhqnet/weights/hqnet-lite-s_mobilenetv2_coco-person-1c658d74.pth'

@@ -8,6 +8,7 @@ from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData
 
 from mmhqnet.models.encoded_images import EncodedImages
+from mmhqnet.toy.dataset import make_data_set
 
 from .models import DIMS
 
@@ -120,3 +121,20 @@ def make_encoded(samples, seed=0, embed_dims=DIMS, dtype=torch.float64):
             len(samples), embed_dims,
             *(math.ceil(size / 4) for size in canvas)),
         img_metas=[sample.metainfo for sample in samples])
+
+
+def draw_data_set(folder, **options):
+    """Write a data set of drawn people, by default three images of 64 x 64.
+
+    Args:
+        folder (Path): Must not hold anything else.
+        **options: Of :func:`mmhqnet.toy.dataset.make_data_set`.
+    """
+    tiny = dict(
+        num_train=2,
+        num_val=1,
+        image_size=[64, 64],
+        max_persons=2,
+        seed=0,
+        unlabelled=0.0)
+    make_data_set(folder, {**tiny, **options}, report=lambda line: None)

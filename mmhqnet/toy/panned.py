@@ -63,10 +63,6 @@ def _visible_persons(persons, corner, size):
             enough = sides.prod() >= MIN_SEEN * width * height
             crowd = int(person.get('iscrowd', 0) or not enough)
             annotations.append(
-                dict(
-                    category_id=1,
-                    iscrowd=crowd,
-                    bbox=box,
-                    area=box[2] * box[3],
-                    track_id=track_id))
+                dict(category_id=1, iscrowd=crowd, bbox=box,
+                     area=box[2] * box[3], track_id=track_id))
     return annotations

@@ -82,18 +82,14 @@ def write_videos(out, clips, report=print):
         if not images:
             raise InputError('there are no clips to write')
         category = dict(
-            id=1,
-            name='person',
-            keypoints=list(KEYPOINT_NAMES),
+            id=1, name='person', keypoints=list(KEYPOINT_NAMES),
             skeleton=[list(bone) for bone in SKELETON])
         path = folder / ANNOTATIONS
         path.parent.mkdir()
         path.write_text(
             json.dumps(
-                dict(
-                    images=images,
-                    annotations=annotations,
-                    categories=[category])))
+                dict(images=images, annotations=annotations,
+                     categories=[category])))
     return len(images)
 
 
@@ -114,28 +110,21 @@ def _write_clip(folder, name, frames, images, annotations):
         crowds = [person['bbox'] for person in persons if person['iscrowd']]
         tracked = [person for person in persons if not person['iscrowd']]
         infos.append(
-            dict(
-                file_name=file_name,
-                id=image_id,
-                frame_index=number + 1,
-                ignore_regions_x=[[x, x + w, x + w, x]
-                                  for x, _, w, _ in crowds],
-                ignore_regions_y=[[y, y, y + h, y + h]
-                                  for _, y, _, h in crowds]))
+            dict(file_name=file_name, id=image_id, frame_index=number + 1,
+                 ignore_regions_x=[[x, x + w, x + w, x]
+                                   for x, _, w, _ in crowds],
+                 ignore_regions_y=[[y, y, y + h, y + h]
+                                   for _, y, _, h in crowds]))
         images.append(
-            dict(
-                id=image_id,
-                file_name=file_name,
-                video=name,
-                frame_id=number,
-                height=picture.shape[0],
-                width=picture.shape[1]))
+            dict(id=image_id, file_name=file_name, video=name,
+                 frame_id=number, height=picture.shape[0],
+                 width=picture.shape[1]))
         for person in persons:
             annotations.append(
                 dict(person, id=len(annotations) + 1, image_id=image_id))
-        tracks.append((np.array([person['track_id'] for person in tracked],
-                                int),
-                       np.array([person['bbox'] for person in tracked],
-                                float).reshape(-1, 4)))
+        tracks.append(
+            (np.array([person['track_id'] for person in tracked], int),
+             np.array([person['bbox'] for person in tracked],
+                      float).reshape(-1, 4)))
     (mot / 'image_info.json').write_text(json.dumps(infos))
     (mot / 'gt/gt.txt').write_text(format_tracks(tracks))

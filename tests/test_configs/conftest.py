@@ -3,7 +3,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from mmhqnet.registry import MODELS
-from mmhqnet.toy.dataset import make_data_set
+from mmhqnet.testing import draw_data_set
 
 
 class ReadableNumbers(TorchFunctionMode):
@@ -33,17 +33,7 @@ def draw_toy(tmp_path_factory):
 
     def draw(num_train):
         folder = tmp_path_factory.mktemp('toy') / 'toy'
-        make_data_set(
-            folder,
-            dict(
-                version=4,
-                num_train=num_train,
-                num_val=2,
-                image_size=[64, 64],
-                max_persons=2,
-                seed=0,
-                unlabelled=0.0),
-            report=lambda *_: None)
+        draw_data_set(folder, num_train=num_train, num_val=2)
         return folder
 
     return draw

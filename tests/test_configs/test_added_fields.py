@@ -9,7 +9,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmhqnet.apis import HQNetInferencer
-from mmhqnet.toy.dataset import annotation_file, make_data_set
+from mmhqnet.testing import draw_data_set
+from mmhqnet.toy.dataset import annotation_file
 
 TOY = (
     Path(__file__).parents[2] /
@@ -69,16 +70,7 @@ def add_labels(path, share):
 def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp('added')
     data = folder / 'toy'
-    make_data_set(
-        data,
-        dict(
-            num_train=4,
-            num_val=2,
-            image_size=[64, 64],
-            max_persons=2,
-            seed=0,
-            unlabelled=.3),
-        report=lambda line: None)
+    draw_data_set(data, num_train=4, num_val=2, unlabelled=.3)
     add_labels(annotation_file(data, 'train'), .7)
     add_labels(annotation_file(data, 'val'), 1)
     path = folder / 'my_config.py'

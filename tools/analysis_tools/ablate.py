@@ -174,15 +174,15 @@ def check_options(work_dir, cfg_options):
         InputError: If the work dir has runs with other options.
     """
     from mmhqnet.errors import InputError
-    from mmhqnet.files import write_json
+    from mmhqnet.files import read_json, write_json
     file = work_dir / 'cfg_options.json'
-    known = json.loads(file.read_text()) if file.is_file() else cfg_options
-    if known != cfg_options:
+    if not file.is_file():
+        work_dir.mkdir(parents=True, exist_ok=True)
+        write_json(file, cfg_options)
+    elif (known := read_json(file)) != cfg_options:
         raise InputError(f'{work_dir} has runs with other --cfg-options '
                          f'({" ".join(known) or "none"}): give the same, or '
                          'name another --work-dir')
-    work_dir.mkdir(parents=True, exist_ok=True)
-    write_json(file, cfg_options)
 
 
 def train(config, seed, folder, cfg_options):
@@ -263,8 +263,8 @@ def shown_metrics(rows):
     ]
 
 
-def table(rows, paper={}):
-    """A Markdown table of summaries by row, with the paper's figures below."""
+def table(rows, paper):
+    """A Markdown table of summaries by row, with the paper's figures if any."""
     metrics = shown_metrics(rows)
     lines = [
         '| | ' + ' | '.join(metrics) + ' |', '|---|' + '---:|' * len(metrics)

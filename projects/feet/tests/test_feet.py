@@ -14,8 +14,8 @@ from mmengine.structures import InstanceData
 
 from mmhqnet.models.matching import Assignment
 from mmhqnet.structures.person_fields import fields_to_dicts, resolve_fields
-from mmhqnet.testing import make_encoded, make_sample
-from mmhqnet.toy.dataset import annotation_file, make_data_set
+from mmhqnet.testing import draw_data_set, make_encoded, make_sample
+from mmhqnet.toy.dataset import annotation_file
 
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
@@ -113,16 +113,7 @@ def test_drawing():
 
 def test_trained_and_evaluated_on_drawn_people(tmp_path, capsys):
     data = tmp_path / 'toy'
-    make_data_set(
-        data,
-        dict(
-            num_train=2,
-            num_val=1,
-            image_size=[64, 64],
-            max_persons=2,
-            seed=1,
-            unlabelled=0.),
-        report=lambda line: None)
+    draw_data_set(data, seed=1)
     for split in ('train', 'val'):
         out = data / f'annotations/toy_feet_{split}.json'
         ADD_FEET['main']([str(annotation_file(data, split)), str(out)])

@@ -264,7 +264,7 @@ def shown_metrics(rows):
 
 
 def table(rows, paper):
-    """A Markdown table of summaries by row, with the paper's figures if any."""
+    """A Markdown table of summaries by row, and the paper's figures if any."""
     metrics = shown_metrics(rows)
     lines = [
         '| | ' + ' | '.join(metrics) + ' |', '|---|' + '---:|' * len(metrics)

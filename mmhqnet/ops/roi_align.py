@@ -50,5 +50,6 @@ def roi_align(feats: Tensor,
     # Samples of all boxes below each other: (bs, C, n * side, side).
     samples = F.grid_sample(
         feats.to(dtype), grid.flatten(1, 2), align_corners=False)
-    bins = F.avg_pool2d(samples, sampling_ratio)
-    return bins.unflatten(2, (num_boxes, output_size)).transpose(1, 2)
+    if sampling_ratio > 1:
+        samples = F.avg_pool2d(samples, sampling_ratio)
+    return samples.unflatten(2, (num_boxes, output_size)).transpose(1, 2)

@@ -30,8 +30,7 @@ def parse_args(argv=None):
 
 
 def convert(args):
-    from mmhqnet.checkpoints import (convert_vit, read_checkpoint,
-                                     write_weights)
+    from mmhqnet.checkpoints import convert_vit, read_checkpoint, write_weights
     weights = convert_vit(
         read_checkpoint(args.src, weights_only=True),
         img_size=args.img_size,

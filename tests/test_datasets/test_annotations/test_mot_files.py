@@ -2,8 +2,7 @@
 import numpy as np
 
 from mmhqnet.datasets.annotations.mot_files import (format_tracks,
-                                                    parse_tracks,
-                                                    read_results,
+                                                    parse_tracks, read_results,
                                                     write_results)
 
 

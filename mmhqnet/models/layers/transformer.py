@@ -19,6 +19,26 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmhqnet.ops.deformable_attention import MSDeformAttention
+from mmhqnet.ops.levels import is_exporting
+
+# Tokens that a feed-forward network works on at a time, so that what it
+# expands them to stays in the processor's cache.
+CHUNK = 512
+
+
+class TokenFeedForward(FFN):
+    """A feed-forward network for very many tokens.
+
+    Without gradient and on the CPU it does one part of the tokens after the
+    other; else it is mmcv's.
+    """
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """From (..., embed_dims) to the same shape."""
+        if torch.is_grad_enabled() or not tokens.is_cpu or is_exporting():
+            return super().forward(tokens)
+        parts = map(super().forward, tokens.flatten(0, -2).split(CHUNK))
+        return torch.cat(tuple(parts)).view_as(tokens)
 
 
 class EncoderLayer(DeformableDetrTransformerEncoderLayer):
@@ -30,7 +50,7 @@ class EncoderLayer(DeformableDetrTransformerEncoderLayer):
     def _init_layers(self) -> None:
         self.self_attn = MSDeformAttention(**self.self_attn_cfg)
         self.embed_dims = self.self_attn.embed_dims
-        self.ffn = FFN(**self.ffn_cfg)
+        self.ffn = TokenFeedForward(**self.ffn_cfg)
         self.norms = ModuleList(
             build_norm_layer(self.norm_cfg, self.embed_dims)[1]
             for _ in range(2))

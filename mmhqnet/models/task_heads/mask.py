@@ -208,9 +208,10 @@ def draw_masks(logits: Tensor, size: Sequence[int]) -> Tuple[Tensor, Tensor]:
     # Few at a time stay in the cache and need little memory.
     chunk = max(1, CHUNK // math.prod(size))
     for part, mask in zip(logits.split(chunk), masks.split(chunk)):
-        # NOTE on the CPU, few maps are faster as images than as channels.
+        # NOTE on the CPU, few maps are faster as images than as channels, and
+        # half precision is slower.
         part = F.interpolate(
-            part[:, None],
+            part[:, None].to(torch.promote_types(part.dtype, torch.float32)),
             size=tuple(size),
             mode='bilinear',
             align_corners=False)[:, 0]

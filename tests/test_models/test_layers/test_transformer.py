@@ -1,12 +1,13 @@
 import pytest
 import torch
-from mmcv.cnn.bricks.transformer import MultiheadAttention
+from mmcv.cnn.bricks.transformer import FFN, MultiheadAttention
 from mmdet.models.layers import (DeformableDetrTransformerEncoder,
                                  DinoTransformerDecoder)
 from torch import nn
 
 from mmhqnet.models.layers import (DecoderLayer, HQNetDecoder, HQNetEncoder,
                                    init_transformer)
+from mmhqnet.models.layers.transformer import CHUNK, TokenFeedForward
 from mmhqnet.ops import MSDeformAttention
 
 
@@ -196,3 +197,23 @@ def test_dropout_is_a_layers_own():
     assert MultiheadAttention(**attention).dropout_layer.p == default
     layer = DecoderLayer(self_attn_cfg=attention, **cfg)
     assert layer.self_attn.dropout_layer.p == 0
+
+
+@pytest.mark.parametrize('num_tokens', [0, 1, CHUNK, 2 * CHUNK + 3])
+def test_tokens_part_by_part(num_tokens, randomise):
+    """Predicting, no more tokens are expanded at a time than a chunk has."""
+    sizes = dict(embed_dims=8, feedforward_channels=16, ffn_drop=0.0)
+    ours = randomise(TokenFeedForward(**sizes).double())
+    theirs = FFN(**sizes).double()
+    theirs.load_state_dict(ours.state_dict())
+    tokens = torch.randn(2, num_tokens, 8, dtype=torch.float64)
+    expanded = []
+    ours.layers[0].register_forward_hook(
+        lambda module, inputs, output: expanded.append(len(output)))
+    with torch.no_grad():
+        found = ours(tokens)
+    torch.testing.assert_close(found, theirs(tokens), rtol=1e-12, atol=1e-12)
+    assert max(expanded) <= CHUNK and sum(expanded) == 2 * num_tokens
+    # with gradients all at once, as mmcv's
+    assert ours(tokens).requires_grad
+    assert expanded[-1] == 2

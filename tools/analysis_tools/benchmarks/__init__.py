@@ -20,6 +20,7 @@ ROWS = {
     'B11': ('training', 'a training step against DINO'),
     'B12': ('compiling', 'torch.compile of backbone and encoder'),
     'B13': ('refinement', 'part queries against the refinement decoder'),
+    'B14': ('precision', 'bfloat16 against float32, predict'),
 }
 
 

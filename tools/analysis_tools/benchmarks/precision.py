@@ -1,0 +1,89 @@
+"""B14: predicting in bfloat16 on processors that compute with it."""
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mmhqnet.apis.model_options import Precision
+
+from . import peers
+from .measure import Options, interleave
+from .people import make_empty_sample, make_inputs
+from .report import Check, Row
+
+
+def row_b14(options: Options) -> Row:
+    """Predict in bfloat16 against float32, as the inferencer's option does.
+
+    Args:
+        options (Options): How to measure.
+
+    Returns:
+        Row: ResNet-50 and Lite-s, and products that models are made of.
+    """
+    models = {
+        'R-50': (peers.build_hqnet(options), options.pick(800, 64)),
+        'Lite-s': (peers.build_lite(options), options.pick(640, 64)),
+    }
+    limits = _limits(options)
+    limit = ', '.join(f'{what} {check.ratio:.2f}'
+                      for what, check in limits.items())
+    checks = []
+    for name, (model, side) in models.items():
+        times = interleave({
+            dtype: _predictor(model, side, dtype, options)
+            for dtype in Precision.DTYPES
+        }, options)
+        checks.append(
+            Check.of_times(
+                f'predict in bfloat16 / float32, {name}, {side}x{side}',
+                times['bfloat16'],
+                times['float32'],
+                limit=limit,
+                at_most=0.5))
+    return Row(checks + list(limits.values()))
+
+
+def _predictor(model: nn.Module, side: int, dtype: str, options: Options):
+    """A function that lets a copy of the model predict."""
+    model, precision = copy.deepcopy(model), Precision(dtype)
+    precision.prepare(model)
+    images = make_inputs((side, side), options)
+    samples = [make_empty_sample((side, side)) for _ in images]
+
+    @torch.no_grad()
+    def predict():
+        with precision.of(model):
+            return model.predict(images, samples)
+
+    return predict
+
+
+def _limits(options: Options) -> dict:
+    """The same products in both types, without anything around them."""
+    tokens, side = options.pick((4096, 50), (8, 8))
+    rows, weight = torch.randn(tokens, 256), torch.randn(256, 256)
+    maps = torch.randn(1, 256, side, side)
+    kernel = torch.randn(256, 256, 3, 3)
+    products = {
+        'matrices':
+        (F.linear, (rows, weight)),
+        'convolutions': (lambda *inputs: F.conv2d(*inputs, padding=1), [
+            tensor.to(memory_format=torch.channels_last)
+            for tensor in (maps, kernel)
+        ]),
+    }
+    limits = {}
+    for what, (function, inputs) in products.items():
+        halves = [tensor.to(torch.bfloat16) for tensor in inputs]
+        times = interleave(
+            dict(
+                float32=lambda: function(*inputs),
+                bfloat16=lambda: function(*halves)), options)
+        limits[what] = Check.of_times(
+            f'{what} alone, bfloat16 / float32',
+            times['bfloat16'],
+            times['float32'],
+            limit='the processor')
+    return limits

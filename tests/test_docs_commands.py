@@ -44,7 +44,7 @@ FRAMES = 6
 # Beginnings of commands that no test can run, and why. Those of our own tools
 # must still have the options that are shown.
 UNIPHD = 'configs/uniphd/uniphd_swin-t_4xb4-20e_refhuman.py'
-PANNED = 'configs/tracking/hqnet-lite-s_mobilenetv2_1xb4_panned-photos.py'
+PANNED = 'configs/tracking/hqnet_toy_r18_1xb4_panned-photos.py'
 NOT_RUN = {
     'make demo':
     'trains for minutes; see tests/test_tools/test_demo.py',

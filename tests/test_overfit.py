@@ -11,13 +11,13 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmhqnet  # noqa: F401
+from mmhqnet.toy.panned import make_up_attributes
 
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT / 'tests/data/coco_ccby'
@@ -43,17 +43,15 @@ TARGETS = dict(
     age_AP=0.45)
 
 
-def label_attributes(path: Path) -> Path:
-    """Write the photos' annotations with made-up genders and ages.
+@pytest.fixture
+def attributed_photos(tmp_path):
+    """The photos' annotations with genders and ages, which they lack."""
+    return write_attributed(tmp_path / 'photos.json')
 
-    The photos have no such labels; random ones can only be learnt by heart.
-    """
-    dataset = json.loads((PHOTOS / 'person_keypoints.json').read_text())
-    rng = np.random.default_rng(0)
-    for annotation in dataset['annotations']:
-        annotation['gender'] = int(rng.integers(2))
-        annotation['age'] = int(rng.integers(85))
-    path.write_text(json.dumps(dataset))
+
+def write_attributed(path: Path) -> Path:
+    content = json.loads((PHOTOS / 'person_keypoints.json').read_text())
+    path.write_text(json.dumps(make_up_attributes(content)))
     return path
 
 
@@ -62,7 +60,7 @@ def overfit_config(work_dir: Path,
                    max_iters: int = 2700,
                    long_side: int = 512) -> Config:
     """The toy model on the photos, without augmentation or dropout."""
-    ann_file = label_attributes(work_dir / 'photos.json')
+    ann_file = write_attributed(work_dir / 'photos.json')
     path, refine = REFINERS[refiner]
     cfg = Config.fromfile(ROOT / 'configs' / path)
     load = [
@@ -164,26 +162,21 @@ def test_a_step_on_photos(tmp_path, refiner):
     assert (tmp_path / 'iter_1.pth').is_file()
 
 
-def test_a_step_on_windows_of_photos(tmp_path):
+def test_a_step_on_windows_of_photos(tmp_path, attributed_photos):
     """How the detector for panned photos is trained."""
     config = Config.fromfile(ROOT / 'configs/tracking'
-                             '/hqnet-lite-s_mobilenetv2_1xb4_panned-photos.py')
+                             '/hqnet_toy_r18_1xb4_panned-photos.py')
     config.work_dir = str(tmp_path)
-    config.load_from = str(ROOT / config.load_from)
     config.train_cfg.update(max_iters=1, val_interval=2)
-    dataset = config.train_dataloader.dataset
-    dataset.data_root = str(PHOTOS) + '/'
-    dataset.pipeline[2].crop_size = (96, 96)
+    for dataset in config.train_dataloader.dataset.datasets:
+        dataset.ann_file = str(attributed_photos)
+        dataset.data_prefix.img = str(PHOTOS / 'images')
+        dataset.pipeline[3].scale = (96, 96)
+    config.val_dataloader.dataset.ann_file = str(attributed_photos)
+    config.val_evaluator.ann_file = str(attributed_photos)
     config.default_hooks.checkpoint.interval = 1
-    runner = Runner.from_cfg(config)
-    runner.train()
+    Runner.from_cfg(config).train()
     assert (tmp_path / 'iter_1.pth').is_file()
-    start = torch.load(config.load_from, weights_only=True)['state_dict']
-    torch.testing.assert_close(
-        runner.model.backbone.conv1.conv.weight,  # frozen
-        start['backbone.conv1.conv.weight'].float(),
-        rtol=0,
-        atol=0)
 
 
 @pytest.mark.slow

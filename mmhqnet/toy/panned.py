@@ -50,6 +50,27 @@ def pan_photo(rng, photo, persons, size, num_frames=60, pause=0):
             yield picture, _visible_persons(persons, (x, y), size)
 
 
+def make_up_attributes(content, seed=0):
+    """Annotations with a random gender and age for each person.
+
+    Photos without such labels then have some that can only be learnt by
+    heart.
+
+    Args:
+        content (dict): Of a COCO file; stays as it is.
+        seed (int): The same seed gives the same labels.
+
+    Returns: dict: Of another COCO file.
+    """
+    rng = np.random.default_rng(seed)
+    annotations = [
+        dict(annotation, gender=int(rng.integers(2)),
+             age=int(rng.integers(85)))
+        for annotation in content['annotations']
+    ]
+    return dict(content, annotations=annotations)
+
+
 def _visible_persons(persons, corner, size):
     annotations = []
     for track_id, person in enumerate(persons, 1):

@@ -11,7 +11,9 @@ from mmengine.registry import init_default_scope
 
 from mmhqnet.datasets.annotations.mot_files import parse_tracks
 from mmhqnet.errors import InputError
+from mmhqnet.files import read_json
 from mmhqnet.registry import MODELS
+from mmhqnet.toy.panned import make_up_attributes
 
 pytest.importorskip('motmetrics')
 pytest.importorskip('lap')
@@ -106,6 +108,19 @@ def test_bad_options(tmp_path, capsys, arguments, message):
     error = capsys.readouterr().err
     assert message in error and len(error.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_photos_get_labels_to_learn_by_heart(photos, tmp_path, capsys):
+    """Beside the clips lies what the detector for them learns from."""
+    source = photos / 'person_keypoints.json'
+    load_tool('dataset_converters/make_toy_videos.py').main([
+        str(tmp_path / 'out'), '--photos', str(source), '--num-frames', '1',
+        '--image-size', '64', '64', '--seed', '3'
+    ])
+    written = read_json(tmp_path / 'out/photos.json')
+    assert written == make_up_attributes(read_json(source), 3)
+    assert written != make_up_attributes(read_json(source), 4)
+    assert len(list((tmp_path / 'out/images/val').iterdir())) == 13
 
 
 def test_configs_without_a_detector_are_refused(checkpoint, capsys, tmp_path):

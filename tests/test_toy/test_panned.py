@@ -1,7 +1,7 @@
 """Panned clips: the pixels are the photo's, and boxes move with them."""
 import numpy as np
 
-from mmhqnet.toy.panned import pan_photo
+from mmhqnet.toy.panned import make_up_attributes, pan_photo
 
 PERSONS = [
     dict(bbox=[30, 20, 40, 60]),
@@ -53,3 +53,16 @@ def test_window_larger_than_the_photo():
         pan_photo(np.random.default_rng(0), photo(), PERSONS, (999, 999), 3))
     assert all(picture.shape == (120, 200, 3) for picture, _ in clip)
     assert all(len(persons) == 3 for _, persons in clip)
+
+
+def test_attributes_are_made_up():
+    content = dict(images=[dict(id=1)], annotations=PERSONS * 50)
+    labelled = make_up_attributes(content, 1)
+    assert labelled == make_up_attributes(content, 1)
+    assert labelled['images'] is content['images']
+    genders, ages = (
+        {person.pop(key) for person in labelled['annotations']}
+        for key in ('gender', 'age'))
+    assert labelled['annotations'] == content['annotations']
+    assert genders == {0, 1} and len(ages) > 50
+    assert min(ages) >= 0 and max(ages) <= 84

@@ -4,9 +4,11 @@ Examples:
     python tools/dataset_converters/make_toy_videos.py data/toy_videos
     python tools/dataset_converters/make_toy_videos.py data/panned \
         --photos tests/data/coco_ccby/person_keypoints.json \
-        --image-size 320 320 --pause 20
+        --image-size 480 360 --pause 20
 
-The layout is that of PoseTrack21; configs/tracking/ evaluates it.
+The layout is that of PoseTrack21; configs/tracking/ evaluates it. With photos
+comes their annotation file with a made-up gender and age for each person
+(``photos.json``), for a detector that learns the photos by heart.
 """
 import argparse
 from pathlib import Path
@@ -58,6 +60,8 @@ def check_options(args):
 def main(argv=None):
     args = parse_args(argv)
     check_options(args)
+    from mmhqnet.files import read_json, write_json
+    from mmhqnet.toy.panned import make_up_attributes
     from mmhqnet.toy.videos import drawn_clips, panned_clips, write_videos
     if args.photos:
         clips = panned_clips(args.seed, args.photos,
@@ -67,6 +71,9 @@ def main(argv=None):
         clips = drawn_clips(args.seed, args.num_videos, args.image_size,
                             args.num_frames, args.max_persons)
     total = write_videos(args.out, clips)
+    if args.photos:
+        write_json(args.out / 'photos.json',
+                   make_up_attributes(read_json(args.photos), args.seed))
     print(f'{args.out}: {total} frames')
 
 

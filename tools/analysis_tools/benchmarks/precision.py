@@ -3,7 +3,7 @@ import copy
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from mmhqnet.apis.model_options import Precision
 
@@ -63,19 +63,13 @@ def _predictor(model: nn.Module, side: int, dtype: str, options: Options):
 def _limits(options: Options) -> dict:
     """The same products in both types, without anything around them."""
     tokens, side = options.pick((4096, 50), (8, 8))
-    rows, weight = torch.randn(tokens, 256), torch.randn(256, 256)
-    maps = torch.randn(1, 256, side, side)
-    kernel = torch.randn(256, 256, 3, 3)
     products = {
-        'matrices':
-        (F.linear, (rows, weight)),
-        'convolutions': (lambda *inputs: F.conv2d(*inputs, padding=1), [
-            tensor.to(memory_format=torch.channels_last)
-            for tensor in (maps, kernel)
-        ]),
+        'matrices': (F.linear, (tokens, 256), (256, 256)),
+        'convolutions': (F.conv2d, (1, 256, side, side), (256, 256, 3, 3)),
     }
     limits = {}
-    for what, (function, inputs) in products.items():
+    for what, (function, *shapes) in products.items():
+        inputs = [_last_channels(torch.randn(shape)) for shape in shapes]
         halves = [tensor.to(torch.bfloat16) for tensor in inputs]
         times = interleave(
             dict(
@@ -87,3 +81,10 @@ def _limits(options: Options) -> dict:
             times['float32'],
             limit='the processor')
     return limits
+
+
+def _last_channels(tensor: Tensor) -> Tensor:
+    """Maps (n, c, h, w) with channels last in memory, as the models' are."""
+    if tensor.dim() < 4:
+        return tensor
+    return tensor.to(memory_format=torch.channels_last)

@@ -43,13 +43,8 @@ TARGETS = dict(
     age_AP=0.45)
 
 
-@pytest.fixture
-def attributed_photos(tmp_path):
-    """The photos' annotations with genders and ages, which they lack."""
-    return write_attributed(tmp_path / 'photos.json')
-
-
 def write_attributed(path: Path) -> Path:
+    """Write the photos' annotations with the genders and ages they lack."""
     content = json.loads((PHOTOS / 'person_keypoints.json').read_text())
     path.write_text(json.dumps(make_up_attributes(content)))
     return path
@@ -162,18 +157,19 @@ def test_a_step_on_photos(tmp_path, refiner):
     assert (tmp_path / 'iter_1.pth').is_file()
 
 
-def test_a_step_on_windows_of_photos(tmp_path, attributed_photos):
+def test_a_step_on_windows_of_photos(tmp_path):
     """How the detector for panned photos is trained."""
+    ann_file = str(write_attributed(tmp_path / 'photos.json'))
     config = Config.fromfile(ROOT / 'configs/tracking'
                              '/hqnet_toy_r18_1xb4_panned-photos.py')
     config.work_dir = str(tmp_path)
     config.train_cfg.update(max_iters=1, val_interval=2)
     for dataset in config.train_dataloader.dataset.datasets:
-        dataset.ann_file = str(attributed_photos)
+        dataset.ann_file = ann_file
         dataset.data_prefix.img = str(PHOTOS / 'images')
         dataset.pipeline[3].scale = (96, 96)
-    config.val_dataloader.dataset.ann_file = str(attributed_photos)
-    config.val_evaluator.ann_file = str(attributed_photos)
+    config.val_dataloader.dataset.ann_file = ann_file
+    config.val_evaluator.ann_file = ann_file
     config.default_hooks.checkpoint.interval = 1
     Runner.from_cfg(config).train()
     assert (tmp_path / 'iter_1.pth').is_file()

@@ -43,7 +43,7 @@ model = dict(
     dn_cfg=dict(group_cfg=dict(num_dn_queries=20)),
     test_cfg=dict(max_per_img=10))
 
-# A step takes about two thirds of the time of one of the demo's.
+# More steps than the demo's, each of a smaller model.
 max_iters = 2300
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 2)
 optim_wrapper = dict(

@@ -1,5 +1,6 @@
 """B14: predicting in bfloat16 on processors that compute with it."""
 import copy
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from mmhqnet.apis.model_options import Precision
 
 from . import peers
 from .measure import Options, interleave
-from .people import make_empty_sample, make_inputs
+from .prediction import predictor
 from .report import Check, Row
 
 
@@ -47,17 +48,11 @@ def row_b14(options: Options) -> Row:
 
 def _predictor(model: nn.Module, side: int, dtype: str, options: Options):
     """A function that lets a copy of the model predict."""
-    model, precision = copy.deepcopy(model), Precision(dtype)
-    precision.prepare(model)
-    images = make_inputs((side, side), options)
-    samples = [make_empty_sample((side, side)) for _ in images]
-
-    @torch.no_grad()
-    def predict():
-        with precision.of(model):
-            return model.predict(images, samples)
-
-    return predict
+    model = copy.deepcopy(model)
+    Precision(dtype).prepare(model)
+    precision = dict(float32='fp32', bfloat16='bf16')[dtype]
+    return predictor(model, (side, side),
+                     replace(options, precision=precision))
 
 
 def _limits(options: Options) -> dict:

@@ -37,7 +37,8 @@ def parse_args(argv=None):
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from a checkpoint, by default the latest in the work dir')
+        help='go on from a checkpoint, by default the latest in the work dir, '
+        'if it has one')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -69,6 +70,7 @@ def apply_options(cfg, args):
         InputError: If the config or the machine lacks what an option needs.
     """
     from mmengine.device import get_device
+    from mmengine.runner import find_latest_checkpoint
 
     from mmhqnet.errors import InputError
     from mmhqnet.utils.launch import checked_start
@@ -86,9 +88,13 @@ def apply_options(cfg, args):
                              'config: the batch size its rate is meant for')
         cfg.auto_scale_lr.enable = True
 
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+    # A run that cannot go on, because it has not begun, begins as its config
+    # says.
+    resumed = args.resume
+    if resumed == 'auto':
+        resumed = find_latest_checkpoint(cfg.work_dir)
+    if resumed:
+        cfg.resume, cfg.load_from = True, resumed
     checkpoint = checked_start(cfg)
     if cfg.resume and checkpoint and 'optimizer' not in checkpoint:
         raise InputError(

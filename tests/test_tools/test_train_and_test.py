@@ -134,6 +134,21 @@ def test_resume_goes_on_with_weights_only_on(new_run, trained, options):
     assert steps == [2, 3]
 
 
+def test_resume_of_nothing_begins_as_the_config_says(new_run, trained, options,
+                                                     tmp_path):
+    start = trained / 'iter_2.pth'
+    assert main([
+        'train', CONFIG, '--work-dir',
+        str(tmp_path), '--resume', *options, f'load_from={start}',
+        'train_cfg.max_iters=1', 'optim_wrapper.optimizer.lr=0.0'
+    ]) == 0
+    before, after = (
+        torch.load(path)['state_dict']
+        for path in (start, tmp_path / 'iter_1.pth'))
+    name = 'bbox_head.cls_branches.0.weight'
+    assert torch.equal(before[name], after[name])
+
+
 def test_test_writes_predictions_and_scores(new_run, trained, options,
                                             tmp_path):
     assert main([

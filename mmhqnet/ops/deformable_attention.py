@@ -137,7 +137,10 @@ class MSDeformAttention(MultiScaleDeformableAttention):
         shapes = as_shapes(spatial_shapes)
         attention_weights = self.attention_weights(query).unflatten(
             -1, (self.num_heads, self.num_levels * self.num_points))
-        attention_weights = attention_weights.softmax(-1).unflatten(
+        # in float32, which sampling wants, and which on CPUs is faster
+        attention_weights = attention_weights.softmax(
+            -1, torch.promote_types(attention_weights.dtype, torch.float32))
+        attention_weights = attention_weights.unflatten(
             -1, (self.num_levels, self.num_points))
         output = ms_deform_attn(
             projected_value,

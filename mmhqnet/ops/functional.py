@@ -34,7 +34,8 @@ def ms_deform_attn(value: Tensor,
 
     Bilinear sampling as in ``F.grid_sample(align_corners=False)``: a pixel's
     centre is at half a pixel, and outside of a level all values are zero.
-    Computed in float32 (float64 stays) whatever the inputs and autocast.
+    Computed in float32 (float64 stays) whatever the inputs and autocast; but
+    embedding bags, without gradients, read half-precision values as they are.
 
     Args:
         value: Projected values (bs, num_value, num_heads, dim).
@@ -60,8 +61,11 @@ def ms_deform_attn(value: Tensor,
     if impl in ('mmcv', 'triton') and sampling_locations.shape[1] == 0:
         impl = 'grid_sample'  # a kernel cannot be launched on nothing
 
+    as_it_is = impl == 'embedding_bag' and not torch.is_grad_enabled()
     inputs = [
-        x.to(dtype) for x in (value, sampling_locations, attention_weights)
+        value if as_it_is else value.to(dtype),
+        sampling_locations.to(dtype),
+        attention_weights.to(dtype)
     ]
     if impl == 'embedding_bag':
         output = embedding_bag_attention(inputs[0], shapes, *inputs[1:],

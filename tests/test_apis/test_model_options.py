@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from torch import nn
 
 from mmhqnet import testing
 from mmhqnet.apis import HQNetInferencer
@@ -11,6 +12,7 @@ from mmhqnet.apis.model_options import (Precision, choose_tasks,
                                         kept_persons_only)
 from mmhqnet.errors import InputError
 from mmhqnet.models.task_heads import MaskHead
+from mmhqnet.registry import MODELS
 
 
 def switched_on(tasks, attributes=True):
@@ -75,6 +77,29 @@ def test_bfloat16_is_used_and_changes_little(config, photos, tmp_path):
     np.testing.assert_allclose(
         *(f['scores'] for f in found.values()), atol=0.02)
     assert not torch.is_autocast_enabled('cpu')
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('backbone', [
+    dict(type='ResNet', depth=18, base_channels=8),
+    dict(type='ResNet', depth=50, base_channels=8),
+    dict(type='MobileNetV2', widen_factor=0.25),
+])
+def test_batch_norms_become_part_of_convolutions(backbone):
+    init_default_scope('mmdet')
+    backbone = MODELS.build(backbone).double()
+    backbone.eval()
+    testing.models.randomise(backbone)
+    for part in backbone.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean.normal_()
+            part.running_var.uniform_(0.5, 2)
+    images = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    expected = backbone(images)
+    Precision('bfloat16').prepare(backbone)
+    assert not any(
+        isinstance(part, nn.BatchNorm2d) for part in backbone.modules())
+    torch.testing.assert_close(backbone(images), expected)
 
 
 @pytest.mark.fault

@@ -57,6 +57,20 @@ def test_low_precision_is_computed_in_float32(impl, dtype):
         assert grad.dtype == dtype and grad.isfinite().all()
 
 
+@torch.no_grad()
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_without_gradients_bags_sum_low_precision_as_it_is(dtype):
+    value, *others = random_attention_inputs(dtype=torch.float32)
+    value = value.to(dtype)
+    output = ms_deform_attn(value, SHAPES, *others, 'embedding_bag')
+    expected = ms_deform_attn(value.float(), SHAPES, *others, 'embedding_bag')
+    assert output.dtype == dtype
+    # each of the four corners' weights and sums is rounded
+    tolerance = 4 * torch.finfo(dtype).eps * expected.abs().max().item()
+    torch.testing.assert_close(
+        output.float(), expected, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize('impl', CPU_IMPLEMENTATIONS)
 def test_no_queries(impl):
     inputs = random_attention_inputs(num_queries=0)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from mmhqnet.registry import MODELS, TASK_UTILS
 
-from ..layers import InstanceMaskHead, build_mlp, move_joints, with_centre
+from ..layers import (InstanceMaskHead, build_mlp, move_joints, resize_maps,
+                      with_centre)
 from ..losses import (COCO_SIGMAS, ReferredPersons, group_focal_loss,
                       normaliser, pair_losses, referred_persons)
 from ..matching import Assignment
@@ -375,8 +376,8 @@ class RefPoseMaskHead(BaseModule):
                     size.repeat(2),
                     scores=scores[image],
                     labels=torch.zeros_like(kept[image]),
-                    masks=resize_masks(masks[image, :, :height, :width],
-                                       shape),
+                    masks=resize_maps(masks[image, :, :height, :width],
+                                      shape) > 0,
                     mask_scores=scores[image],
                     keypoints=outputs['keypoints'][image] * size,
                     keypoint_scores=outputs['visibilities'][image].sigmoid()))
@@ -398,8 +399,3 @@ class RefPoseMaskHead(BaseModule):
             return logits[..., -1].sigmoid().topk(number, 1)
         scores, pairs = logits.flatten(1).sigmoid().topk(number, 1)
         return scores, pairs // logits.shape[-1]
-
-
-def resize_masks(logits: Tensor, size: Tuple[int, int]) -> Tensor:
-    """Mask logits (n, h, w) as bool masks of another (height, width)."""
-    return F.interpolate(logits[:, None], size, mode='bilinear')[:, 0] > 0

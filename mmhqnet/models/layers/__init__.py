@@ -3,6 +3,7 @@ from .denoising import DenoisingQueryGenerator
 from .graph_attention import GraphAttention
 from .instance_mask_head import InstanceMaskHead, mask_features
 from .keypoint_heatmap import KeypointHeatmap
+from .map_resizing import resize_maps
 from .mlp import build_mlp
 from .part_groups import resolve_part_groups
 from .part_queries import PartPoseBranch, PartQueryLayer, RegionUpsampling
@@ -16,7 +17,7 @@ from .transformer import (DecoderLayer, EncoderLayer, HQNetDecoder,
 __all__ = [
     'from_box', 'to_box', 'DenoisingQueryGenerator', 'GraphAttention',
     'InstanceMaskHead', 'mask_features', 'KeypointHeatmap', 'build_mlp',
-    'resolve_part_groups', 'PartPoseBranch', 'PartQueryLayer',
+    'resize_maps', 'resolve_part_groups', 'PartPoseBranch', 'PartQueryLayer',
     'RegionUpsampling', 'PixelEmbedding', 'sample_points', 'uncertain_points',
     'PoseCentricDecoder', 'move_joints', 'with_centre', 'RegionExtractor',
     'DecoderLayer', 'EncoderLayer', 'HQNetDecoder', 'HQNetEncoder',

@@ -1,6 +1,7 @@
 """The stride-4 pixel embedding that masks are read from (method 1.4)."""
 from typing import Optional
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, xavier_init
@@ -58,9 +59,12 @@ class PixelEmbedding(BaseModule):
                 never enters the transformer.
             memory: Its stride-8 level as a map, (bs, dim, H/8, W/8).
         """
-        # The memory's channels come last; the sum wants them as in the map.
+        # The sum wants both maps in the same order.
+        channels_last = feat.is_contiguous(memory_format=torch.channels_last)
+        memory = memory.contiguous(memory_format=torch.channels_last if
+                                   channels_last else torch.contiguous_format)
         memory = F.interpolate(
-            self.memory_conv(memory.contiguous()),
+            self.memory_conv(memory),
             size=feat.shape[-2:],
             mode='bilinear',
             align_corners=False)

@@ -98,6 +98,12 @@ class HQNetEncoder(DeformableDetrTransformerEncoder):
             layer.checkpointing = True
         self.embed_dims = self.layer_cfg['self_attn_cfg']['embed_dims']
 
+    def forward(self, query: Tensor, query_pos: Tensor, **kwargs) -> Tensor:
+        """See mmdet; tokens of half precision stay so when predicting."""
+        if not torch.is_grad_enabled():
+            query_pos = query_pos.to(query.dtype)
+        return super().forward(query, query_pos, **kwargs)
+
 
 class HQNetDecoder(DinoTransformerDecoder):
     """DINO's: iterative box refinement, look forward twice (method 1.7)."""

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from mmhqnet.models.heads import RefPoseMaskHead
-from mmhqnet.models.heads.ref_pose_mask_head import resize_masks
 from mmhqnet.models.losses import referred_persons
 from mmhqnet.structures import Point
 from mmhqnet.testing import (build_model, make_images, make_sample,
@@ -83,9 +82,3 @@ def test_results_under_autocast_are_float32():
     }
     assert {'bboxes', 'keypoints', 'ages', 'gender_scores'} <= types.keys()
     assert set(types.values()) == {torch.float32}, types
-
-
-def test_masks_are_resized_as_logits():
-    logits = torch.tensor([[[-1., 3.]]])
-    mask, = resize_masks(logits, (1, 8))
-    assert mask.tolist() == [[False] * 3 + [True] * 5]

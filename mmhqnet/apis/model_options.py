@@ -1,10 +1,13 @@
 """What is asked of a model: which tasks, for whom, how precisely."""
+import copy
 from contextlib import contextmanager
 from typing import ContextManager, Iterator, Optional, Sequence
 
 import torch
 from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -56,10 +59,19 @@ class Precision:
         self.is_mixed = dtype == 'bfloat16'
 
     def prepare(self, model: nn.Module) -> None:
-        """Make a model ready, once; it cannot be trained any more."""
-        if self.is_mixed:
-            fuse_conv_bn(model)
-            model.to(memory_format=torch.channels_last)
+        """Make a model ready, once; it cannot be trained any more.
+
+        Weights of what every image passes are rounded now, so that autocast
+        need not do it for each image.
+        """
+        if not self.is_mixed:
+            return
+        fuse_conv_bn(model)
+        model.to(memory_format=torch.channels_last)
+        for name, part in model.named_modules():
+            if isinstance(part, (nn.Conv2d, nn.Linear)) and name.startswith(
+                ('backbone.', 'neck.', 'encoder.', 'decoder.')):
+                part.to(torch.bfloat16)
 
     def of(self, model: nn.Module) -> ContextManager:
         """Compute with it while the context is open."""
@@ -71,11 +83,35 @@ class Precision:
         if not self.is_mixed:
             runner.test()  # as its config says
             return
-        self.prepare(runner.model)
+        runner.register_hook(TestOfPreparedCopy(self), priority='LOWEST')
         # NOTE: MMEngine's name of any mixed precision, of the type around it.
         runner.test_loop.fp16 = True
         with self.of(runner.model):
             runner.test()
+
+
+class TestOfPreparedCopy(Hook):
+    """Test a copy of the model, once it has the weights to be tested.
+
+    The model itself stays as it is: it may get back, after the test, weights
+    that others were put in place of.
+    """
+
+    def __init__(self, precision: Precision) -> None:
+        self.precision = precision
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Exchange the model."""
+        self.model = runner.model
+        whole = self.model
+        if is_model_wrapper(whole):
+            whole = whole.module
+        runner.model = copy.deepcopy(whole)
+        self.precision.prepare(runner.model)
+
+    def after_test(self, runner: Runner) -> None:
+        """Put the model back."""
+        runner.model = self.model
 
 
 @contextmanager

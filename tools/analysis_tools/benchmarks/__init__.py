@@ -21,6 +21,7 @@ ROWS = {
     'B12': ('compiling', 'torch.compile of backbone and encoder'),
     'B13': ('refinement', 'part queries against the refinement decoder'),
     'B14': ('precision', 'bfloat16 against float32, predict'),
+    'B15': ('toys', "the toy form of Lite-s against the demo's model"),
 }
 
 

@@ -21,7 +21,8 @@ from mmhqnet.registry import MODELS
 
 from .measure import Options
 
-MODEL = Path(__file__).parents[3] / 'configs/_base_/models/hqnet_r50.py'
+CONFIGS = Path(__file__).parents[3] / 'configs'
+MODEL = CONFIGS / '_base_/models/hqnet_r50.py'
 LITE = MODEL.with_name('hqnet-lite-s_mobilenetv2.py')
 POSE_PEER = ('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
              'td-hm_res50_8xb64-210e_coco-256x192.py')

@@ -83,14 +83,14 @@ class Precision:
         if not self.is_mixed:
             runner.test()  # as its config says
             return
-        runner.register_hook(TestOfPreparedCopy(self), priority='LOWEST')
+        runner.register_hook(PreparedCopyHook(self), priority='LOWEST')
         # NOTE: MMEngine's name of any mixed precision, of the type around it.
         runner.test_loop.fp16 = True
         with self.of(runner.model):
             runner.test()
 
 
-class TestOfPreparedCopy(Hook):
+class PreparedCopyHook(Hook):
     """Test a copy of the model, once it has the weights to be tested.
 
     The model itself stays as it is: it may get back, after the test, weights

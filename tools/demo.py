@@ -27,6 +27,7 @@ TRUTH_PIPELINE = [
     dict(type='LoadHumanAnnotations'),
     dict(type='PackHumanInputs')
 ]
+CROWDED = 0.5  # of the training images: they teach more
 TASKS = ('box', 'mask', 'pose', 'gender', 'age')
 ENVIRONMENT = dict(
     # On small images a second thread saves a quarter of the time; further
@@ -150,7 +151,7 @@ def show_photos(args, log):
 
 def make_data(args, log):
     """Draw the toy data set."""
-    options = []
+    options = ['--crowded', CROWDED]
     for name in ('num_train', 'num_val'):
         if getattr(args, name) is not None:
             options += [f'--{name.replace("_", "-")}', getattr(args, name)]

@@ -14,9 +14,9 @@ model = dict(
     bbox_head=dict(
         embed_dims=dims,
         # Boxes would be the last to get better among so many tasks, and
-        # scores learn how good they are.
-        loss_cls=dict(
-            _delete_=True, type='QualityFocalLoss', loss_weight=4.0),
+        # scores learn how good they are. Attributes need little weight, and
+        # with more they hold up boxes and poses.
+        loss_cls=dict(_delete_=True, type='QualityFocalLoss', loss_weight=4.0),
         loss_bbox=dict(loss_weight=12.0),
         loss_iou=dict(loss_weight=5.0),
         task_heads=dict(
@@ -32,9 +32,11 @@ model = dict(
                     feedforward_channels=ffn_dims),
                 heatmap=dict(
                     num_heads=num_heads, feedforward_channels=ffn_dims)),
-            age=dict(num_fcs=2, loss=dict(loss_weight=0.45)))))
+            gender=dict(
+                loss=dict(type='BinaryCrossEntropyLoss', loss_weight=0.4)),
+            age=dict(num_fcs=2, loss=dict(loss_weight=0.2)))))
 
-max_iters = 1550
+max_iters = 1700
 train_cfg = dict(max_iters=max_iters, val_interval=-(-max_iters // 4))
 optim_wrapper = dict(
     # a short training, a short memory

@@ -68,10 +68,11 @@ class Precision:
             return
         fuse_conv_bn(model)
         model.to(memory_format=torch.channels_last)
-        for name, part in model.named_modules():
-            if isinstance(part, (nn.Conv2d, nn.Linear)) and name.startswith(
-                ('backbone.', 'neck.', 'encoder.', 'decoder.')):
-                part.to(torch.bfloat16)
+        for name in ('backbone', 'neck', 'encoder', 'decoder'):
+            whole = getattr(model, name, None)
+            for part in whole.modules() if whole is not None else ():
+                if isinstance(part, (nn.Conv2d, nn.Linear)):
+                    part.to(torch.bfloat16)
 
     def of(self, model: nn.Module) -> ContextManager:
         """Compute with it while the context is open."""

@@ -135,6 +135,7 @@ def draw_data_set(folder, **options):
         num_val=1,
         image_size=[64, 64],
         max_persons=2,
+        crowded=0.0,
         seed=0,
         unlabelled=0.0)
     make_data_set(folder, {**tiny, **options}, report=lambda line: None)

@@ -35,9 +35,10 @@ def check_options(args):
         if not MIN_SIZE <= side <= MAX_SIZE:
             raise InputError(f'--image-size has {side}: both sides must be in '
                              f'{MIN_SIZE}..{MAX_SIZE} pixels')
-    if not 0 <= args.unlabelled <= 1:
-        raise InputError(f'--unlabelled is {args.unlabelled}: it must be a '
-                         'fraction in 0..1')
+    for name in ('crowded', 'unlabelled'):
+        if not 0 <= getattr(args, name) <= 1:
+            raise InputError(f'--{name} is {getattr(args, name)}: it must be '
+                             'a fraction in 0..1')
 
 
 def options_of(args):
@@ -48,6 +49,7 @@ def options_of(args):
         num_val=args.num_val,
         image_size=list(args.image_size),
         max_persons=args.max_persons,
+        crowded=args.crowded,
         seed=args.seed,
         unlabelled=args.unlabelled)
 
@@ -103,8 +105,12 @@ def draw_image(folder, split, options, first_id, index):
     # one stream per image: its content does not depend on the others
     seed = [options['seed'], SPLITS.index(split), index]
     width, height = options['image_size']
+    most = options['max_persons']
+    crowded = split == 'train' and np.random.default_rng(
+        seed + [2]).random() < options['crowded']
     picture, people = draw_scene(
-        np.random.default_rng(seed), height, width, options['max_persons'])
+        np.random.default_rng(seed), height, width, most,
+        most if crowded else 1)
     image = dict(
         id=first_id + index + 1,
         width=width,

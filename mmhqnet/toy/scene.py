@@ -24,14 +24,15 @@ CLOSE_UP = 0.1  # share of pictures that cut off the feet
 MAX_ATTEMPTS = 50
 
 
-def draw_scene(rng, height, width, max_persons=3):
-    """Draw a picture with 1 to ``max_persons`` people.
+def draw_scene(rng, height, width, max_persons=3, min_persons=1):
+    """Draw a picture with some people.
 
     Args:
         rng (np.random.Generator): Source of all chance.
         height (int): Of the picture, in pixels.
         width (int): Of the picture, in pixels.
-        max_persons (int): Defaults to 3.
+        max_persons (int): How many at most. Defaults to 3.
+        min_persons (int): How many at least. Defaults to 1.
 
     Returns:
         tuple: The picture, uint8 RGB of shape (height, width, 3), and one
@@ -39,7 +40,7 @@ def draw_scene(rng, height, width, max_persons=3):
     """
     for _ in range(MAX_ATTEMPTS):
         canvas = Canvas(height, width)
-        figures, shares = _paint(canvas, rng, max_persons)
+        figures, shares = _paint(canvas, rng, max_persons, min_persons)
         if min(shares) >= MIN_VISIBLE:
             break
     labels = canvas.label_map()
@@ -47,9 +48,9 @@ def draw_scene(rng, height, width, max_persons=3):
     return canvas.picture(), [ann for ann in annotations if ann is not None]
 
 
-def _paint(canvas, rng, max_persons):
+def _paint(canvas, rng, max_persons, min_persons):
     """Paint a whole picture: its figures and how much is seen of each."""
-    num_persons = int(rng.integers(1, max_persons + 1))
+    num_persons = int(rng.integers(min_persons, max_persons + 1))
     adult = adult_height(canvas, rng, num_persons)
     margin = canvas.height - adult
     baseline = min(canvas.height * rng.uniform(0.93, 1.0),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -152,6 +153,18 @@ class TestFiles:
         for ann in load(tmp_path / 'out', 'train').anns.values():
             assert ('gender' in ann) == ('age' in ann) == expected
 
+    def test_crowded_training_images(self, tmp_path):
+        write(tmp_path / 'some')
+        write(tmp_path / 'crowded', '--crowded', '1')
+        (trained, held_out), (crowded, same) = ([
+            Counter(ann['image_id']
+                    for ann in load(tmp_path / name, split).anns.values())
+            for split in dataset.SPLITS
+        ] for name in ('some', 'crowded'))
+        assert set(trained.values()) == {1, 2}
+        assert set(crowded.values()) == {2} and len(crowded) == 12
+        assert held_out == same
+
     def test_no_images_in_a_split(self, tmp_path):
         write(tmp_path / 'out', '--num-val', '0')
         assert load(tmp_path / 'out', 'val').anns == {}
@@ -214,6 +227,7 @@ class TestFolder:
         (['--image-size', '8', '96'], '--image-size'),
         (['--unlabelled', '1.5'], '--unlabelled'),
         (['--unlabelled', 'nan'], '--unlabelled'),
+        (['--crowded', '-0.1'], '--crowded'),
     ])
     def test_bad_options(self, tmp_path, capsys, options, word):
         with pytest.raises(SystemExit) as stop:

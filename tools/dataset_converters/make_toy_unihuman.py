@@ -53,6 +53,13 @@ def parse_args(argv=None):
         metavar='N',
         help='people per image: 1..N (default: %(default)s)')
     parser.add_argument(
+        '--crowded',
+        type=float,
+        default=0.0,
+        metavar='FRACTION',
+        help='share of the training images that show N people for certain: '
+        'they teach more (default: %(default)s)')
+    parser.add_argument(
         '--seed',
         type=int,
         default=0,

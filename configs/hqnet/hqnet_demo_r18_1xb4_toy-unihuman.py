@@ -20,24 +20,34 @@ model = dict(
         loss_bbox=dict(loss_weight=12.0),
         loss_iou=dict(loss_weight=5.0),
         task_heads=dict(
-            mask=dict(num_points=512),
+            mask=dict(
+                num_points=512,
+                loss_mask=dict(
+                    type='BinaryCrossEntropyLoss', loss_weight=6.5),
+                loss_dice=dict(
+                    type='DiceLoss',
+                    naive_dice=True,
+                    eps=1.0,
+                    loss_weight=4.25)),
             pose=dict(
                 relative_to_box=True,
                 denoise=True,
                 loss_kpt=dict(loss_weight=110.0),
+                loss_oks=dict(loss_weight=4.5),
                 refine=dict(
                     read_person=True,
                     loss_kpt=dict(loss_weight=160.0),
+                    loss_oks=dict(loss_weight=6.0),
                     num_heads=num_heads,
                     feedforward_channels=ffn_dims),
                 heatmap=dict(
                     num_heads=num_heads, feedforward_channels=ffn_dims)),
             gender=dict(
-                loss=dict(type='BinaryCrossEntropyLoss', loss_weight=0.4)),
+                loss=dict(type='BinaryCrossEntropyLoss', loss_weight=0.45)),
             age=dict(num_fcs=2, loss=dict(loss_weight=0.2)))))
 
-max_iters = 1700
-train_cfg = dict(max_iters=max_iters, val_interval=-(-max_iters // 4))
+max_iters = 1800
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 3)
 optim_wrapper = dict(
     # a short training, a short memory
     optimizer=dict(lr=0.0016, betas=(0.9, 0.99)))

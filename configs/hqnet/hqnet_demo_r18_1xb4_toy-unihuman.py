@@ -22,8 +22,7 @@ model = dict(
         task_heads=dict(
             mask=dict(
                 num_points=512,
-                loss_mask=dict(
-                    type='BinaryCrossEntropyLoss', loss_weight=6.5),
+                loss_mask=dict(type='BinaryCrossEntropyLoss', loss_weight=6.5),
                 loss_dice=dict(
                     type='DiceLoss',
                     naive_dice=True,

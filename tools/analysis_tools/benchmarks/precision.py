@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmhqnet.apis.model_options import Precision
 
 from . import peers
+from .cascade import limit_detections
 from .measure import Options, interleave
 from .prediction import predictor
 from .report import Check, Row
@@ -37,7 +38,7 @@ def row_b14(options: Options) -> Row:
     for name, (model, side) in models.items():
         as_shipped = model.bbox_head.test_cfg.max_per_img
         for persons in (MANY_PERSONS, as_shipped):
-            model.bbox_head.test_cfg.max_per_img = persons
+            limit_detections(model, persons)
             times = interleave(
                 {
                     dtype: _predictor(model, side, dtype, options)
